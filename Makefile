@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` and `make test`. Both work in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint bench sample clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/installed ## Index the sample pictures and search them
+	$(BIN)/python index.py --dataset data/dataset/shop
+	$(BIN)/python search.py --query queries/ball-beach_query.jpg
+
+test: .venv/installed-dev lint ## Lint, and run the tests
+	$(BIN)/python -m pytest -q
+
+test-all: .venv/installed-dev lint ## The same with the long tests
+	$(BIN)/python -m pytest -q -m ''
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed-dev ## Measure speed and memory, as ratios in one run
+	$(BIN)/python -m benchmarks
+
+sample: .venv/installed ## Draw the sample pictures again
+	$(BIN)/python data/make_shop.py
+
+clean: ## Remove .venv and everything made
+	rm -rf .venv results index*.csv index*.csv.vectors failures.csv benchmarks/results
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e .
+	@touch $@

@@ -1,0 +1,147 @@
+"""Describe all pictures of a data set and write the vectors to an index."""
+
+import csv
+import io
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from cbir.commands import options
+from cbir.commands.options import Parser, Usage
+from cbir.commands.terminal import Terminal, seconds
+from cbir.errors import BadSource, CbirError
+from cbir.files import replacing
+from cbir.pipeline import Described, Settings, describe
+from cbir.recipe import Recipe, parse
+from cbir.sources import open_dataset
+from cbir.types import Failure
+from cbir.vector_index.plain import full_size
+from cbir.vector_index.writer import VectorIndexWriter
+
+EXAMPLES = """examples:
+  python index.py --dataset data/dataset/shop
+  python index.py --dataset photos -d hsv hsv-regions --index photos.csv
+      (two descriptors: photos.hsv.csv and photos.hsv-regions.csv)
+  python index.py --dataset photos -d hsv:norm=l2,size=full --plain
+"""
+FAILURES_HEADER = ["id", "reason"]
+
+
+def add_arguments(parser: Parser) -> None:
+    options.add_dataset(parser)
+    options.add_descriptors(parser, several=True)
+    parser.add_argument(
+        "--index", default="index.csv", metavar="F", help="where to write (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=options.positive, metavar="N", help="reading threads")
+    parser.add_argument(
+        "--batch-size",
+        type=options.positive,
+        default=32,
+        metavar="N",
+        help="pictures that are described at a time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--failures",
+        metavar="F",
+        help="where to list pictures that failed (default: failures.csv beside the index)",
+    )
+    parser.add_argument("--plain", action="store_true", help="no header, as tutorials write it")
+    options.add_max_megapixels(parser)
+    options.add_store(parser)
+    options.add_output(parser)
+    options.not_yet(parser, "--augment")
+    options.not_yet(parser, "--ann", "--distributed", value=True)
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    started = time.monotonic()
+    recipes = _recipes(args.descriptor or ["hsv"], args.plain)
+    paths = _paths(Path(options.refuse_schemes(args.index)), recipes)
+    source = open_dataset(args.dataset)
+    settings = Settings(args.workers or 0, args.batch_size, round(args.max_megapixels * 1e6))
+    writers = [
+        VectorIndexWriter(path, recipe, source.root, args.plain)
+        for path, recipe in zip(paths, recipes, strict=True)
+    ]
+    failed: list[list[Failure]] = [[] for _ in recipes]
+    with terminal.progress("indexing") as progress, terminal.without_chatter():
+        pictures = list(source.pictures())
+        done = 0
+        for result in describe(source, pictures, recipes, settings):
+            if isinstance(result, Described):
+                writers[result.recipe].upsert(result.ids, result.vectors)
+                done += len(result.ids) if result.recipe == 0 else 0
+            else:
+                for number in range(len(recipes)) if result.recipe is None else [result.recipe]:
+                    failed[number] += result.failures
+                done += len(result.failures) if result.recipe in (None, 0) else 0
+            progress(done, len(pictures))
+    failed = [sorted([*source.failures, *some]) for some in failed]
+    everything = sorted({failure for some in failed for failure in some})
+    listed_in = Path(args.failures) if args.failures else paths[0].with_name("failures.csv")
+    _write_failures(listed_in, everything)
+    written = [
+        _commit(terminal, writer, failures, started)
+        for writer, failures in zip(writers, failed, strict=True)
+    ]
+    terminal.failures(everything, listed_in)
+    if not any(written):
+        why = "every picture failed" if everything else "it holds no pictures"
+        raise BadSource(f"nothing to index in {args.dataset}: {why}")
+    return 0 if all(written) and not everything else 1
+
+
+def _recipes(specs: Sequence[str], plain: bool) -> list[Recipe]:
+    recipes = [full_size(parse(spec)) if plain else parse(spec) for spec in specs]
+    if len({recipe.spec for recipe in recipes}) < len(recipes):
+        raise Usage(f"the same descriptor is named twice: {' '.join(specs)}")
+    return recipes
+
+
+def _paths(index: Path, recipes: Sequence[Recipe]) -> list[Path]:
+    if len(recipes) == 1:
+        return [index]
+    return [index.with_name(f"{index.stem}.{recipe.slug}{index.suffix}") for recipe in recipes]
+
+
+def _commit(
+    terminal: Terminal, writer: VectorIndexWriter, failures: Sequence[Failure], started: float
+) -> bool:
+    """Makes an index visible and says what is in it; False if there was nothing to put in."""
+    changes = writer.finish()
+    if changes is None:
+        return False
+    took = seconds(started)
+    name = writer.recipe.name
+    terminal.record(
+        {"index": str(writer.path), "spec": writer.recipe.spec, **changes._asdict()}
+        | {"failed": len(failures), "seconds": took}
+    )
+    detail = f"{changes.new} new, {changes.unchanged} unchanged, {changes.removed} removed"
+    terminal.note(
+        f"{writer.path}: {changes.pictures} pictures by {name} ({detail}) in {took:.1f} s"
+    )
+    return True
+
+
+def _write_failures(path: Path, failures: Sequence[Failure]) -> None:
+    """The list of what failed. Without any, an earlier run's list goes away."""
+    if not failures:
+        if path.is_file() and _is_failure_list(path):
+            path.unlink()
+        return
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([FAILURES_HEADER, *failures])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CbirError(f"can't make the folder {path.parent}: {error.strerror}") from error
+    with replacing(path) as file:
+        file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _is_failure_list(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.readline(100).rstrip() == ",".join(FAILURES_HEADER).encode()

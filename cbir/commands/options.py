@@ -1,0 +1,118 @@
+"""Flags that several commands share, and a parser whose errors are one line that helps."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from cbir.errors import CbirError, did_you_mean
+from cbir.images import MAX_PIXELS
+
+OPENCV_MOST = (1 << 30) / 1e6
+
+
+class Usage(CbirError):
+    """Flags that don't go together or are not known."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises Usage instead of printing the whole usage and leaving."""
+
+    def __init__(self, prog: str, description: str | None, epilog: str):
+        looks = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog, None, description, epilog, formatter_class=looks, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (--?[\w-]+)", message)
+        if unknown:
+            flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+            message = f"there is no flag {unknown[1]}{_near(unknown[1], flags)}"
+        raise Usage(f"{message} (cbir {self.prog.split()[-1]} --help shows what there is)")
+
+
+def _near(flag: str, flags: list[str]) -> str:
+    hint = did_you_mean(flag, flags)
+    return hint if "did you mean" in hint else ""
+
+
+def not_yet(parser: Parser, *flags: str, value: bool = False) -> None:
+    """Flags that are promised for later: known, and refused in one line that says so."""
+    for flag in flags:
+        parser.add_argument(flag, action=_NotYet, nargs="?" if value else 0, help=argparse.SUPPRESS)
+
+
+class _NotYet(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        raise Usage(f"{option} is not supported yet; it comes with a later version")
+
+
+def add_dataset(parser: Parser) -> None:
+    parser.add_argument(
+        "--dataset",
+        required=True,
+        metavar="D",
+        help="a folder, the name of one under data/dataset/, or a table of paths (.csv, .tsv, "
+        ".parquet; the last column)",
+    )
+
+
+def add_descriptors(parser: Parser, several: bool) -> None:
+    parser.add_argument(
+        "-d",
+        "--descriptor",
+        action="extend",
+        nargs="+",
+        metavar="SPEC",
+        help="what to describe pictures by, such as hsv or hsv:norm=l2,size=full (default: hsv)"
+        + ("; several make an index each" if several else ""),
+    )
+
+
+def add_max_megapixels(parser: Parser) -> None:
+    parser.add_argument(
+        "--max-megapixels",
+        type=_megapixels,
+        default=MAX_PIXELS / 1e6,
+        metavar="N",
+        help="leave out pictures larger than this, judged by their header (default: %(default)g)",
+    )
+
+
+def add_store(parser: Parser) -> None:
+    store = parser.add_mutually_exclusive_group()
+    store.add_argument("--store", metavar="FILE", help="feature store (no effect yet)")
+    store.add_argument("--no-store", action="store_true", help="do without it (no effect yet)")
+
+
+def add_output(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="results as JSON Lines")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _megapixels(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= OPENCV_MOST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of megapixels up to {OPENCV_MOST:.0f}, OpenCV's own limit"
+        )
+    return number
+
+
+def refuse_schemes(index: str) -> str:
+    """An index is a file for now; names such as lance:… are for vector databases."""
+    if re.match(r"[a-z][a-z0-9+.-]+:", index):
+        raise Usage(f"{index}: vector databases are not supported yet; give a file's name")
+    return index
+
+
+def parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
+    return parser.parse_args(arguments)

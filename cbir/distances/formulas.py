@@ -1,0 +1,182 @@
+"""The distances, each twice: exactly, and as a score that a block of vectors gets quickly.
+
+An exact formula is float64, on one query (d,) and candidate rows (c, d). A score is float32, on
+some queries and a transposed block, orders as the distance does, and is off by at most its
+`slack`; who searches by scores keeps everything within the slack and settles it exactly.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbir.distances.column_sums import column_sums
+from cbir.types import Vectors
+from cbir.warmup import Engine
+
+Exact = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Queries (q, d), with what every block needs of them."""
+
+    vectors: Vectors
+    sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    nonnegative: bool  # these and the vectors that they are compared with
+    engine: Engine
+
+    @classmethod
+    def of(cls, vectors: Vectors, nonnegative: bool, engine: Engine) -> "Asked":
+        wide = vectors.astype(np.float64)
+        return cls(vectors, wide.sum(1), np.einsum("qd,qd->q", wide, wide), nonnegative, engine)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A transposed block (d, rows) with the sums and squared lengths of its vectors (rows,)."""
+
+    columns: NDArray[np.float32]
+    sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+
+Score = Callable[[Asked, Block], NDArray[np.float32]]
+Slack = Callable[[Asked, Block], float]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A named distance. `from_score` turns scores into distances.
+
+    `by_column`: its score is a column sum, whose compiled form leaves the interpreter free, so
+    that threads help. The others spend their time in matrix products, which bring their own.
+    """
+
+    name: str
+    exact: Exact
+    score: Score
+    magnitude: Slack
+    from_score: Callable[[NDArray], NDArray] = lambda score: score
+    nonnegative: bool = False
+    by_column: bool = False
+
+    def slack(self, asked: Asked, everything: Block) -> float:
+        """How far a score may be off, by float32's rounding over so many columns."""
+        dim = asked.vectors.shape[1]
+        return 6e-8 * (16 + 4 * dim**0.5) * max(self.magnitude(asked, everything), 1e-30)
+
+
+def _chi2(a: NDArray, b: NDArray) -> NDArray:
+    both = a + b
+    difference = np.square(a - b)
+    return 0.5 * np.divide(difference, both, out=np.zeros_like(both), where=both > 0).sum(1)
+
+
+def _chi2_score(asked: Asked, block: Block) -> NDArray[np.float32]:
+    # ½·Σ(a−b)²/(a+b) = ½(Σa + Σb) − 2·Σ ab/(a+b), whose last sum skips every zero of the query
+    shared = column_sums("ratio", asked.vectors, block.columns, asked.engine)
+    return _half_sums(asked, block) - 2 * shared
+
+
+def _cosine(a: NDArray, b: NDArray) -> NDArray:
+    lengths = np.sqrt(a @ a) * np.sqrt(np.einsum("cd,cd->c", b, b))
+    return 1 - np.divide(b @ a, lengths, out=np.zeros(len(b)), where=lengths > 0)
+
+
+def _cosine_score(asked: Asked, block: Block) -> NDArray[np.float32]:
+    lengths = np.sqrt(np.outer(asked.squares, block.squares))
+    products = (asked.vectors @ block.columns).astype(np.float64)
+    cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    return (1 - cosines).astype(np.float32)
+
+
+def _euclidean(a: NDArray, b: NDArray) -> NDArray:
+    return np.sqrt(np.square(b - a).sum(1))
+
+
+def _euclidean_score(asked: Asked, block: Block) -> NDArray[np.float32]:
+    squares = asked.squares[:, None] + block.squares
+    return (squares - 2 * (asked.vectors @ block.columns)).astype(np.float32)
+
+
+def _manhattan(a: NDArray, b: NDArray) -> NDArray:
+    return np.abs(b - a).sum(1)
+
+
+def _manhattan_score(asked: Asked, block: Block) -> NDArray[np.float32]:
+    if asked.nonnegative:  # Σ|a−b| = Σa + Σb − 2·Σ min(a,b)
+        shared = column_sums("minimum", asked.vectors, block.columns, asked.engine)
+        return 2 * (_half_sums(asked, block) - shared)
+    out = np.empty((len(asked.vectors), block.columns.shape[1]), np.float32)
+    difference = np.empty_like(block.columns)
+    for query, score in zip(asked.vectors, out, strict=True):
+        np.subtract(block.columns, query[:, None], out=difference)
+        np.abs(difference, out=difference).sum(axis=0, out=score)
+    return out
+
+
+def _hellinger(a: NDArray, b: NDArray) -> NDArray:
+    return np.sqrt(0.5 * np.square(np.sqrt(b) - np.sqrt(a)).sum(1))
+
+
+def _hellinger_score(asked: Asked, block: Block) -> NDArray[np.float32]:
+    return _half_sums(asked, block) - np.sqrt(asked.vectors) @ np.sqrt(block.columns)
+
+
+def _intersection(a: NDArray, b: NDArray) -> NDArray:
+    larger = np.maximum(a.sum(), b.sum(1))
+    shared = np.minimum(a, b).sum(1)
+    return 1 - np.divide(shared, larger, out=np.ones_like(larger), where=larger > 0)
+
+
+def _intersection_score(asked: Asked, block: Block) -> NDArray[np.float32]:
+    larger = np.maximum(asked.sums[:, None], block.sums)
+    shared = column_sums("minimum", asked.vectors, block.columns, asked.engine)
+    part = np.divide(shared, larger, out=np.ones_like(larger), where=larger > 0)
+    return (1 - part).astype(np.float32)
+
+
+def _half_sums(asked: Asked, block: Block) -> NDArray[np.float32]:
+    return (0.5 * (asked.sums[:, None] + block.sums)).astype(np.float32)
+
+
+def _mass(asked: Asked, block: Block) -> float:
+    return float(asked.sums.max() + block.sums.max(initial=0))
+
+
+def _energy(asked: Asked, block: Block) -> float:
+    return float(asked.squares.max() + block.squares.max(initial=0))
+
+
+def _length(asked: Asked, block: Block) -> float:
+    return (2 * _energy(asked, block) * asked.vectors.shape[1]) ** 0.5
+
+
+def _one(asked: Asked, block: Block) -> float:
+    return 1.0
+
+
+def _root(score: NDArray) -> NDArray:
+    return np.sqrt(np.maximum(score, 0))
+
+
+def _not_below_zero(score: NDArray) -> NDArray:
+    return np.maximum(score, 0)
+
+
+DISTANCES = {
+    distance.name: distance
+    for distance in (
+        Distance("chi2", _chi2, _chi2_score, _mass, _not_below_zero, True, True),
+        Distance("cosine", _cosine, _cosine_score, _one),
+        Distance("euclidean", _euclidean, _euclidean_score, _energy, _root),
+        Distance("manhattan", _manhattan, _manhattan_score, _length, by_column=True),
+        Distance("hellinger", _hellinger, _hellinger_score, _mass, _root, True),
+        Distance(
+            "intersection", _intersection, _intersection_score, _one, _not_below_zero, True, True
+        ),
+    )
+}

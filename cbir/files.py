@@ -1,0 +1,151 @@
+"""Files that can be trusted: only regular ones are read, and outputs appear whole or not at all."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from cbir.errors import BadOutput, BadPicture
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LARGEST_FILE = 1 << 30
+
+KINDS = (
+    (stat.S_ISDIR, "a folder, not a file"),
+    (stat.S_ISFIFO, "a pipe (FIFO), not a file"),
+    (stat.S_ISSOCK, "a socket, not a file"),
+    (stat.S_ISCHR, "a device, not a file"),
+    (stat.S_ISBLK, "a device, not a file"),
+)
+REASONS = {
+    errno.ENOENT: "it is not there",
+    errno.EACCES: "no permission to read it",
+    errno.EPERM: "no permission to read it",
+    errno.ELOOP: "a link that leads round in a circle",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.EIO: "the disk failed to read it",
+}
+
+
+def why_not(error: OSError) -> str:
+    """A reason for a person."""
+    return REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
+
+
+def regular(path: str) -> os.stat_result:
+    """The status of a regular file, links followed; BadPicture for all else. Opens nothing."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        dangling = error.errno == errno.ENOENT and os.path.islink(path)
+        raise BadPicture("a link that leads nowhere" if dangling else why_not(error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise BadPicture("its name can't be a file's") from error
+    for is_kind, words in KINDS:
+        if is_kind(status.st_mode):
+            raise BadPicture(words)
+    return status
+
+
+def read_regular(path: str) -> bytes:
+    """The bytes of a regular file. A FIFO or a device is never opened, so nothing can hang."""
+    status = regular(path)
+    if status.st_size > LARGEST_FILE:
+        raise BadPicture(f"{status.st_size >> 20} MB is more than a picture file may have (1024)")
+    try:
+        # Should it have become a FIFO just now, O_NONBLOCK keeps the open from waiting.
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
+        with open(handle, "rb", buffering=0) as file:
+            return file.readall() or b""
+    except OSError as error:
+        raise BadPicture(why_not(error)) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of `path`, synced, if the block ends well.
+
+    A reader sees the old file or the new one; so does whoever comes after a kill. Two writers
+    at once each finish, and the last one stays.
+    """
+    path = Path(os.path.realpath(path))  # a link keeps pointing to what is replaced
+    try:
+        sweep(path)
+        partial, file = _open_partial(path)
+    except OSError as error:
+        raise BadOutput(f"can't write {path}: {why_no_output(error)}") from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            with suppress(OSError):
+                os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
+            os.fsync(file.fileno())
+            os.replace(partial, path)
+        _sync_folder(path.parent)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise BadOutput(f"can't write {path}: {why_no_output(error)}") from error
+        raise
+
+
+def sweep(path: Path) -> None:
+    """Removes what killed writers of `path` left: partial files that nobody holds a lock on."""
+    if fcntl is None:
+        return
+    for left in path.parent.glob(_pattern(path.name)):
+        with suppress(OSError), open(left, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+
+
+def _pattern(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in f".{name[:200]}") + ".*.partial"
+
+
+def _open_partial(path: Path) -> tuple[Path, IO[bytes]]:
+    for number in range(1000):
+        partial = path.with_name(f".{path.name[:200]}.{os.getpid()}-{number}.partial")
+        try:
+            file = open(partial, "xb")  # noqa: SIM115 - the caller closes it
+        except FileExistsError:
+            continue
+        if fcntl is not None:
+            with suppress(OSError):  # some network disks know no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+        if partial.exists():  # else another run's sweep came between open and lock
+            return partial, file
+        file.close()
+    raise FileExistsError(errno.EEXIST, "too many partial files beside it", str(path))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename survive a power cut, where folders can be synced."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def why_no_output(error: OSError) -> str:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return "its folder does not exist"
+    if error.errno == errno.EISDIR:
+        return "that is a folder; give a file's name"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; nothing was changed"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "no permission to write there"
+    return (error.strerror or str(error)).lower()

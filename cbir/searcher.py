@@ -1,0 +1,47 @@
+"""Exact search: every vector is looked at, and the answer is the true one."""
+
+import numpy as np
+
+from cbir import distances
+from cbir.distances import ColumnBlocks
+from cbir.errors import BadIndex
+from cbir.types import Hit, Index, Vectors
+from cbir.warmup import Engine
+
+
+class Searcher:
+    """The nearest pictures of an index, by a named distance.
+
+    `index` may be any Index. Its vectors are used where they lie if it keeps them in blocks, and
+    copied into blocks once if not. `engine` chooses the plain or the compiled path; "auto" starts
+    with one and changes to the other when that pays. Their answers are the same.
+    """
+
+    def __init__(self, index: Index, distance: str = "chi2", engine: Engine = "auto"):
+        self.index = index
+        self.blocks = _blocks(index)
+        self.distance = distances.check(distance, self.blocks.nonnegative).name
+        self.engine: Engine = engine
+
+    def search(self, vectors: Vectors, limit: int = 3) -> list[list[Hit]]:
+        """For each query row (q, d) its `limit` nearest pictures, nearest first, ties by id."""
+        vectors = np.atleast_2d(np.asarray(vectors, np.float32))
+        if vectors.shape[1] != self.blocks.dim and len(self.blocks):
+            raise BadIndex(
+                f"the query has {vectors.shape[1]} values and the index {self.blocks.dim}; "
+                "they were not made by the same descriptor"
+            )
+        found = distances.nearest(vectors, self.blocks, limit, self.distance, self.engine)
+        ids = self.index.ids
+        return [
+            [Hit(ids[row], float(d)) for row, d in zip(rows, near, strict=True)]
+            for rows, near in found
+        ]
+
+
+def _blocks(index: Index) -> ColumnBlocks:
+    blocks = getattr(index, "blocks", None)
+    if isinstance(blocks, ColumnBlocks):
+        return blocks
+    pieces = [vectors for _, vectors in index.rows()]
+    return distances.from_vectors(np.concatenate(pieces) if pieces else np.zeros((0, 1), "f4"))

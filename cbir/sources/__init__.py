@@ -1,0 +1,27 @@
+"""Where pictures come from: a folder, or a table of paths."""
+
+from pathlib import Path
+
+from cbir.errors import BadSource, did_you_mean
+from cbir.sources.files import Files
+from cbir.sources.folder import Folder
+from cbir.sources.table import SUFFIXES, Table
+
+__all__ = ["SAMPLES", "Files", "Folder", "Table", "open_dataset"]
+
+SAMPLES = Path("data/dataset")
+"""Where data sets live that are called by their name alone."""
+
+
+def open_dataset(text: str) -> Folder | Table:
+    """The folder, named data set or table that a person means; BadSource when there is none."""
+    given = Path(text)
+    for path in (given, SAMPLES / given):
+        if path.is_dir():
+            return Folder(path)
+        if path.is_file() and path.suffix.lower() in SUFFIXES:
+            return Table(path)
+    if given.exists():
+        raise BadSource(f"{text} is neither a folder nor a table ({', '.join(SUFFIXES)})")
+    named = sorted(p.name for p in SAMPLES.glob("*") if p.is_dir()) if SAMPLES.is_dir() else []
+    raise BadSource(f"there is no folder or data set {text!r}{did_you_mean(text, named)}")

@@ -1,0 +1,55 @@
+"""Single pictures that a person names: files, all pictures of a folder, or bytes at hand."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cbir.errors import BadPicture
+from cbir.files import read_regular, regular
+from cbir.sources.folder import Folder
+from cbir.types import Failure, Picture
+
+
+class Files:
+    """Pictures under the names that were typed, in that order; a folder stands for its pictures.
+
+    `given` holds pictures whose bytes are known already, such as one from standard input.
+    """
+
+    def __init__(self, names: Sequence[str], given: dict[str, bytes] | None = None):
+        self.names = names
+        self.given = given or {}
+        self.failures: list[Failure] = []
+
+    def pictures(self) -> Iterator[Picture]:
+        self.failures = []
+        for name in self.names:
+            if name in self.given:
+                yield Picture(name, "")
+            elif os.path.isdir(name):
+                yield from self._of_folder(name)
+            else:
+                yield from self._one(name)
+
+    def read(self, picture: Picture) -> bytes:
+        if picture.id in self.given:
+            return self.given[picture.id]
+        return read_regular(picture.id)
+
+    def _one(self, name: str) -> Iterator[Picture]:
+        try:
+            status = regular(name)
+            yield Picture(name, f"{status.st_size}-{status.st_mtime_ns}")
+        except BadPicture as error:
+            self.failures.append(Failure(name, str(error)))
+
+    def _of_folder(self, name: str) -> Iterator[Picture]:
+        folder = Folder(name)
+        empty = True
+        for picture in folder.pictures():
+            yield Picture((Path(name) / picture.id).as_posix(), picture.stamp)
+            empty = False
+        failures = [Failure(f"{name}/{id}", reason) for id, reason in folder.failures]
+        if empty and not failures:
+            failures = [Failure(name, "a folder without pictures")]
+        self.failures += failures

@@ -1,0 +1,123 @@
+"""A folder of pictures, with all that is below it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from imutils.paths import image_types
+
+from cbir.errors import BadPicture, BadSource
+from cbir.files import read_regular, regular, why_not
+from cbir.types import Failure, Picture
+
+# What imutils lists, and what else the decoder reads.
+ENDINGS = (
+    *image_types,
+    *(".jpe", ".jfif", ".apng", ".webp", ".gif", ".avif", ".heic", ".heif", ".dib"),
+    *(".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".pam"),
+)
+
+
+class Folder:
+    """A picture's id is its path below `root`, with forward slashes.
+
+    Hidden files and folders are passed over. A link to a folder is followed, but each folder is
+    walked once, so that links in a circle end.
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        self.failures: list[Failure] = []
+
+    def pictures(self) -> Iterator[Picture]:
+        """All pictures, sorted by id. Stamps are size and time of change."""
+        self.failures = []
+        found: list[tuple[str, str]] = []
+        self._walk(found)
+        found.sort()
+        for name, stamp in found:
+            yield Picture(name, stamp)
+
+    def read(self, picture: Picture) -> bytes:
+        return read_regular(os.path.join(self.root, picture.id))
+
+    def _walk(self, found: list[tuple[str, str]]) -> None:
+        walked: dict[tuple[int, int], str] = {}
+        real, linked = [""], list[str]()
+        # Real folders go first: a link to one of them must not take its pictures' names.
+        while real or linked:
+            through_link = not real
+            folder = real.pop() if real else linked.pop(0)
+            try:
+                status = os.stat(self.root / folder)
+                key = (status.st_dev, status.st_ino)
+                if through_link and key in walked:
+                    where = walked[key] or "the data set itself"
+                    self._fail(folder, f"a link to a folder that is walked already ({where})")
+                    continue
+                walked[key] = folder
+                with os.scandir(self.root / folder) as entries:
+                    for entry in entries:
+                        self._sort_out(folder, entry, found, real, linked)
+            except OSError as error:
+                if not folder:
+                    raise BadSource(f"can't read {self.root}: {why_not(error)}") from error
+                self._fail(folder, f"a folder that can't be read: {why_not(error)}")
+            linked.sort()
+
+    def _sort_out(
+        self,
+        folder: str,
+        entry: os.DirEntry[str],
+        found: list[tuple[str, str]],
+        real: list[str],
+        linked: list[str],
+    ) -> None:
+        """Puts one entry where it belongs: pictures, folders, failures or nowhere."""
+        if entry.name.startswith("."):
+            return
+        name = f"{folder}/{entry.name}" if folder else entry.name
+        like_a_picture = entry.name.lower().endswith(ENDINGS)
+        if _is_dir(entry):
+            (linked if entry.is_symlink() else real).append(name)
+            if like_a_picture:
+                self._fail(name, "a folder, not a file")
+            return
+        if not like_a_picture and not _circular(entry):
+            return
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            self._fail(name, "its name is not UTF-8; rename it")
+            return
+        try:
+            status = regular(entry.path)
+        except BadPicture as error:
+            self._fail(name, str(error))
+            return
+        found.append((name, f"{status.st_size}-{status.st_mtime_ns}"))
+
+    def _fail(self, name: str, reason: str) -> None:
+        # Bytes that are not UTF-8 are written as \xNN, so that the list itself is.
+        readable = os.fsencode(name).decode("utf-8", "backslashreplace")
+        self.failures.append(Failure(readable, reason))
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _circular(entry: os.DirEntry[str]) -> bool:
+    """A link that resolves to nothing because it leads back to itself, whatever its name."""
+    if not entry.is_symlink():
+        return False
+    try:
+        os.stat(entry.path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

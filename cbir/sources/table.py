@@ -1,0 +1,69 @@
+"""A table whose last column names pictures: CSV, TSV or Parquet."""
+
+import os
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+
+from cbir.errors import BadPicture, BadSource
+from cbir.files import read_regular, regular
+from cbir.types import Failure, Picture
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+
+
+class Table:
+    """A picture's id is its path as the table gives it, relative to the table's own folder.
+
+    A path that leads out of that folder is a failure: a table may come from a stranger.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.root = self.path.parent
+        self.failures: list[Failure] = []
+
+    def pictures(self) -> Iterator[Picture]:
+        """Each named picture once, sorted by id."""
+        self.failures = []
+        for name in sorted(set(self._names())):
+            try:
+                status = regular(os.path.join(self.root, self._inside(name)))
+                yield Picture(name, f"{status.st_size}-{status.st_mtime_ns}")
+            except BadPicture as error:
+                self.failures.append(Failure(name, str(error)))
+
+    def read(self, picture: Picture) -> bytes:
+        return read_regular(os.path.join(self.root, self._inside(picture.id)))
+
+    def _names(self) -> list[str]:
+        import pyarrow as pa
+        from pyarrow import csv, parquet
+
+        try:
+            if self.path.suffix.lower() == ".parquet":
+                table = parquet.read_table(self.path)
+            else:
+                delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
+                table = csv.read_csv(
+                    self.path, parse_options=csv.ParseOptions(delimiter, newlines_in_values=True)
+                )
+        except (pa.ArrowException, OSError) as error:
+            raise BadSource(f"can't read the table {self.path}: {_first_line(error)}") from error
+        if not table.num_columns or not table.num_rows:
+            raise BadSource(f"the table {self.path} has no rows")
+        column = table.column(table.num_columns - 1)
+        if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+            raise BadSource(f"the last column of {self.path} must hold paths of pictures")
+        return [posixpath.normpath(name) for name in column.to_pylist() if name]
+
+    def _inside(self, name: str) -> str:
+        if "://" in name or ":/" in name:
+            raise BadPicture("pictures at URLs are not supported yet; download them first")
+        if os.path.isabs(name) or name.split("/")[0] == "..":
+            raise BadPicture("it lies outside the table's folder")
+        return name
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,151 @@
+"""The index as text: a line that says what made it, a header, and a row a picture.
+
+    # cbir {"dim": 288, "distance": "chi2", "format": 1, "root": "data", "spec": "hsv:…"}
+    id,v0,v1,…
+    "boots/red.jpg",0.25,0,…
+
+pandas reads it with `read_csv(path, comment="#", index_col=0, keep_default_na=False)`. Numbers are
+the shortest that restore the float32 exactly.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from errno import ENOENT
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from cbir.errors import BadIndex
+from cbir.files import why_not
+from cbir.types import Vectors
+
+FORMAT = 1
+MARK = b"# cbir "
+LONGEST_LINE = 1 << 24
+READ_BYTES = 8 << 20
+WRITERS = 2
+
+Rows = tuple[Sequence[str], Vectors]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an index says of itself. `root` is relative to the index's own folder, or None."""
+
+    spec: str
+    dim: int
+    distance: str
+    root: str | None = None
+
+    def line(self) -> bytes:
+        fields = {"format": FORMAT, **self.__dict__}
+        return MARK + json.dumps(fields, sort_keys=True).encode("ascii") + b"\n"
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> "Header":
+        """From a file's JSON, which may hold anything; BadIndex when it does not fit."""
+        if not isinstance(fields, dict):
+            raise BadIndex("its first line is not a cbir header")
+        if fields.get("format") != FORMAT:
+            raise BadIndex(
+                f"it has format {fields.get('format')!r}, and this version reads format {FORMAT}; "
+                "upgrade, or index the pictures again"
+            )
+        spec, dim, distance = (fields.get(key) for key in ("spec", "dim", "distance"))
+        root = fields.get("root")
+        good = isinstance(spec, str) and isinstance(distance, str) and type(dim) is int and dim > 0
+        if not good or not isinstance(root, str | None):
+            raise BadIndex("its first line lacks a proper spec, dim, distance or root")
+        return cls(str(spec), int(dim or 0), str(distance), root)
+
+
+def first_line(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.readline(LONGEST_LINE)
+    except OSError as error:
+        hint = "; index.py --dataset DIR writes one" if error.errno == ENOENT else ""
+        raise BadIndex(why_not(error) + hint) from error
+
+
+def read_header(line: bytes) -> Header:
+    try:
+        return Header.from_fields(json.loads(line.removeprefix(MARK)))
+    except ValueError as error:
+        raise BadIndex("its first line is damaged") from error
+
+
+def write(file: IO[bytes], header: Header | None, rows: Iterable[Rows]) -> None:
+    """The whole file; without a header, the plain rows that tutorials write.
+
+    Formatting is most of the time, and runs in threads, a few pieces ahead of the disk.
+    """
+    if header is not None:
+        columns = ",".join(f"v{i}" for i in range(header.dim))
+        file.write(header.line() + f"id,{columns}\n".encode())
+    with ThreadPoolExecutor(WRITERS) as pool:
+        pieces = iter(rows)
+        while some := list(islice(pieces, 2 * WRITERS)):
+            for text in pool.map(_format, some):
+                file.write(text)
+
+
+def _format(rows: Rows) -> memoryview:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    ids, vectors = rows
+    columns = np.ascontiguousarray(vectors.T)
+    arrays = [pa.array(ids, pa.string()), *(pa.array(column) for column in columns)]
+    batch = pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
+    sink = pa.BufferOutputStream()
+    arrow_csv.write_csv(batch, sink, arrow_csv.WriteOptions(include_header=False))
+    return memoryview(sink.getvalue())
+
+
+def read_rows(path: Path, header: Header | None, dim: int) -> Iterator[Rows]:
+    """All rows, streamed; BadIndex, with the place, for a row that is not a name and numbers."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    names = ["id", *(f"v{i}" for i in range(dim))]
+    types: dict[str, Any] = dict.fromkeys(names[1:], pa.float32())
+    try:
+        reader = arrow_csv.open_csv(
+            path,
+            arrow_csv.ReadOptions(
+                column_names=names, skip_rows=2 if header else 0, block_size=_block_size(dim)
+            ),
+            # Without newlines_in_values, names with line breaks come back wrong, silently.
+            arrow_csv.ParseOptions(newlines_in_values=True),
+            arrow_csv.ConvertOptions(
+                column_types={"id": pa.string()} | types, null_values=[], strings_can_be_null=False
+            ),
+        )
+        for batch in reader:
+            columns = [column.to_numpy() for column in batch.columns[1:]]
+            yield batch.column(0).to_pylist(), np.stack(columns, axis=1, dtype=np.float32)
+    except (pa.ArrowException, OSError) as error:
+        if "Empty CSV" in str(error):
+            return
+        raise BadIndex(f"a row is damaged: {' '.join(str(error).split())[:200]}") from error
+
+
+def _block_size(dim: int) -> int:
+    """One row must fit into what is read at a time."""
+    return max(READ_BYTES, dim * 32)
+
+
+def plain_dim(line: bytes) -> int | None:
+    """How many numbers follow the name in a file without a header; None if it is no such file."""
+    try:
+        cells = next(csv.reader([line.decode("utf-8")]), [])
+        np.array(cells[1:], np.float32)
+    except (ValueError, csv.Error):
+        return None
+    return len(cells) - 1 if len(cells) > 1 else None

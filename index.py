@@ -1,0 +1,6 @@
+import sys
+
+from cbir.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main(["index", *sys.argv[1:]]))
