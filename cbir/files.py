@@ -17,6 +17,10 @@ except ImportError:  # Windows
 
 LARGEST_FILE = 1 << 30
 
+# Should a file become a FIFO after it was looked at, O_NONBLOCK keeps the open from waiting.
+OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+OPEN_FLAGS |= getattr(os, "O_BINARY", 0)
+
 KINDS = (
     (stat.S_ISDIR, "a folder, not a file"),
     (stat.S_ISFIFO, "a pipe (FIFO), not a file"),
@@ -48,26 +52,41 @@ def regular(path: str) -> os.stat_result:
         raise BadPicture("a link that leads nowhere" if dangling else why_not(error)) from error
     except ValueError as error:  # a NUL in the name
         raise BadPicture("its name can't be a file's") from error
-    for is_kind, words in KINDS:
-        if is_kind(status.st_mode):
-            raise BadPicture(words)
+    _check_kind(status.st_mode)
     return status
 
 
 def read_regular(path: str) -> bytes:
-    """The bytes of a regular file. A FIFO or a device is never opened, so nothing can hang."""
-    status = regular(path)
-    if status.st_size > LARGEST_FILE:
-        raise BadPicture(f"{status.st_size >> 20} MB is more than a picture file may have (1024)")
+    """The bytes of a regular file; nothing else is read, and nothing can hang.
+
+    Few system calls, because threads that read wait for each other at every one.
+    """
     try:
-        # Should it have become a FIFO just now, O_NONBLOCK keeps the open from waiting.
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
-        with open(handle, "rb", buffering=0) as file:
-            return file.readall() or b""
+        handle = os.open(path, OPEN_FLAGS)
+    except (OSError, ValueError) as error:
+        regular(path)  # which has the better words for what it is
+        raise BadPicture(why_not(error) if isinstance(error, OSError) else str(error)) from error
+    try:
+        status = os.fstat(handle)
+        _check_kind(status.st_mode)
+        if status.st_size > LARGEST_FILE:
+            megabytes = status.st_size >> 20
+            raise BadPicture(f"{megabytes} MB is more than a picture file may have (1024)")
+        data = os.read(handle, status.st_size)
+        while len(data) < status.st_size and (more := os.read(handle, status.st_size - len(data))):
+            data += more
+        return data
     except OSError as error:
         raise BadPicture(why_not(error)) from error
+    finally:
+        os.close(handle)
+
+
+def _check_kind(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        for is_kind, words in KINDS:
+            if is_kind(mode):
+                raise BadPicture(words)
 
 
 @contextmanager

@@ -21,6 +21,9 @@ from cbir.types import Failure, Picture, Source, Vectors
 MEMORY = 512 << 20
 """How many bytes of encoded and decoded pictures are in work at a time, about."""
 
+SMALL = 4 << 20
+"""What is smaller is not counted: with a task's worth a thread, it can't add up to much."""
+
 TASK = 16
 """Pictures a task: handing each over by itself would cost a tenth of the time."""
 
@@ -73,13 +76,10 @@ def describe(
     reader = _Reader(source, recipes, settings.max_pixels)
     batches = [_Batch(number, recipe, settings.batch_size) for number, recipe in enumerate(recipes)]
     for task in _in_order(reader, pictures, settings.threads):
-        for id, prepared, held in task:
-            if isinstance(prepared, str):
-                yield Failed(None, [Failure(id, prepared)])
-            else:
-                for batch, item in zip(batches, prepared, strict=True):
-                    yield from batch.add(id, item)
-            reader.memory.release(held)
+        yield from task.failed
+        for batch, (ids, items) in zip(batches, task.prepared, strict=True):
+            yield from batch.add(ids, items)
+        reader.memory.release(task.held)
     for batch in batches:
         yield from batch.flush()
 
@@ -105,67 +105,75 @@ def checked(recipe: Recipe, vectors: Vectors, count: int, dim: int | None = None
     return vectors
 
 
-Task = list[tuple[str, "list[Any] | str", int]]
-"""A picture's id; what each recipe prepared of it, or why it failed; and the bytes held for it."""
+class _Task:
+    """What reading some pictures gave: for each recipe, ids and what it prepared of them."""
+
+    def __init__(self, recipes: int):
+        self.prepared: list[tuple[list[str], list[Any]]] = [([], []) for _ in range(recipes)]
+        self.failed: list[Failed] = []
+        self.held = 0
+
+    def fail(self, recipe: int | None, id: str, reason: str) -> None:
+        self.failed.append(Failed(recipe, [Failure(id, reason)]))
 
 
 class _Reader:
-    """Reads, decodes and prepares pictures, in any thread."""
+    """Reads, decodes and prepares pictures, in any thread.
+
+    Python's part in this is kept small: while one thread is in it, the others wait.
+    """
 
     def __init__(self, source: Source, recipes: Sequence[Recipe], max_pixels: int):
         self.source, self.recipes, self.max_pixels = source, recipes, max_pixels
+        self.scales = sorted({recipe.pixels for recipe in recipes}, key=lambda p: p or 0)
         self.memory = _Memory(MEMORY)
 
-    def run(self, number: int, pictures: list[Picture]) -> Task:
-        return [(p.id, *self._one(number, p)) for p in pictures]
+    def run(self, number: int, pictures: list[Picture]) -> _Task:
+        task = _Task(len(self.recipes))
+        for picture in pictures:
+            try:
+                self._one(number, picture, task)
+            except BadPicture as error:
+                task.fail(None, picture.id, str(error))
+        return task
 
-    def _one(self, number: int, picture: Picture) -> tuple[list[Any] | str, int]:
+    def _one(self, number: int, picture: Picture, task: _Task) -> None:
+        data = self.source.read(picture)
+        header = read_header(data)
+        needed = len(data) + max(working_bytes(header, pixels) for pixels in self.scales)
+        if header.pixels > self.max_pixels or needed < SMALL:
+            needed = 0
+        self.memory.acquire(number, needed)
+        kept = 0
         try:
-            data = self.source.read(picture)
-            header = read_header(data)
-            needed = len(data) + max(working_bytes(header, r.pixels) for r in self.recipes)
-            if header.pixels > self.max_pixels:
-                needed = 0  # which decode will refuse
-            self.memory.acquire(number, needed)
-        except BadPicture as error:
-            return str(error), 0
-        prepared: list[Any] | str = []
-        try:
-            prepared = self._prepare(data, header)
-        except BadPicture as error:
-            prepared = str(error)
+            kept = self._prepare(picture.id, data, header, task)
         except MemoryError:
-            prepared = f"not enough memory for {header.width}×{header.height} pixels"
+            size = f"{header.width}×{header.height}"
+            raise BadPicture(f"not enough memory for {size} pixels") from None
         finally:
-            kept = sum(getattr(item, "nbytes", 0) for item in prepared if not isinstance(item, str))
             self.memory.release(needed - kept)
-        return prepared, kept
+            task.held += kept
 
-    def _prepare(self, data: bytes, header: Header) -> list[Any]:
-        images: dict[int | None, Any] = {}
-        prepared = []
-        for recipe in self.recipes:
-            if recipe.pixels not in images:
-                images[recipe.pixels] = decode(
-                    data, recipe.pixels, max_pixels=self.max_pixels, header=header
-                )
-            prepared.append(_guarded(recipe, images[recipe.pixels]))
-        return prepared
-
-
-class _Unprepared(NamedTuple):
-    """Stands for what one recipe could not make of a picture that others could."""
-
-    reason: str
-
-
-def _guarded(recipe: Recipe, image: Any) -> Any:
-    try:
-        return recipe.prepare(image)
-    except (BadSpec, MissingPackage):
-        raise
-    except Exception as error:  # a plug-in may raise anything; one picture must not end the run
-        return _Unprepared(_reason(recipe, error))
+    def _prepare(self, id: str, data: bytes, header: Header, task: _Task) -> int:
+        """Adds to the task what each recipe makes of a picture; returns how large that is."""
+        images = {
+            pixels: decode(data, pixels, max_pixels=self.max_pixels, header=header)
+            for pixels in self.scales
+        }
+        kept = 0
+        for number, recipe in enumerate(self.recipes):
+            try:
+                item = recipe.prepare(images[recipe.pixels])
+            except (BadSpec, MissingPackage, MemoryError):
+                raise
+            except Exception as error:  # a plug-in may raise anything; the run must go on
+                task.fail(number, id, _reason(recipe, error))
+                continue
+            ids, items = task.prepared[number]
+            ids.append(id)
+            items.append(item)
+            kept += getattr(item, "nbytes", 0)
+        return kept if kept >= SMALL else 0
 
 
 def _reason(recipe: Recipe, error: Exception) -> str:
@@ -181,23 +189,21 @@ class _Batch:
         self.number, self.recipe, self.size = number, recipe, size
         self.ids: list[str] = []
         self.items: list[Any] = []
-        self.bytes = 0
         self.dim = recipe.dim
 
-    def add(self, id: str, item: Any) -> Iterator[Described | Failed]:
-        if isinstance(item, _Unprepared):
-            yield Failed(self.number, [Failure(id, item.reason)])
-            return
-        self.ids.append(id)
-        self.items.append(item)
-        self.bytes += getattr(item, "nbytes", 0)
-        if len(self.items) >= self.size or self.bytes >= BATCH_BYTES:
+    def add(self, ids: list[str], items: list[Any]) -> Iterator[Described | Failed]:
+        self.ids += ids
+        self.items += items
+        while len(self.items) >= self.size:
+            yield from self._describe(self.ids[: self.size], self.items[: self.size])
+            del self.ids[: self.size], self.items[: self.size]
+        if sum(getattr(item, "nbytes", 0) for item in self.items) >= BATCH_BYTES:
             yield from self.flush()
 
     def flush(self) -> Iterator[Described | Failed]:
         if self.items:
             yield from self._describe(self.ids, self.items)
-        self.ids, self.items, self.bytes = [], [], 0
+        self.ids, self.items = [], []
 
     def _describe(self, ids: list[str], items: list[Any]) -> Iterator[Described | Failed]:
         try:
@@ -225,6 +231,8 @@ class _Memory:
         self.changed = threading.Condition()
 
     def acquire(self, task: int, amount: int) -> None:
+        if not amount:
+            return
         with self.changed:
             self.changed.wait_for(lambda: task == self.oldest or self.used + amount <= self.limit)
             self.used += amount
@@ -247,12 +255,12 @@ class _Memory:
             self.changed.notify_all()
 
 
-def _in_order(reader: _Reader, pictures: Iterable[Picture], threads: int) -> Iterator[Task]:
+def _in_order(reader: _Reader, pictures: Iterable[Picture], threads: int) -> Iterator[_Task]:
     """Runs tasks in threads, some ahead, and gives their results in order."""
     # What is not made small stays whole until it is described: one picture a task, then.
     size = TASK if all(recipe.prepares for recipe in reader.recipes) else 1
     remaining = iter(pictures)
-    waiting: deque[Future[Task]] = deque()
+    waiting: deque[Future[_Task]] = deque()
     started = finished = 0
     pool = ThreadPoolExecutor(threads, "cbir-read")
     try:

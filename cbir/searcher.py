@@ -3,10 +3,10 @@
 import numpy as np
 
 from cbir import distances
+from cbir.compiled import Engine
 from cbir.distances import ColumnBlocks
 from cbir.errors import BadIndex
 from cbir.types import Hit, Index, Vectors
-from cbir.warmup import Engine
 
 
 class Searcher:

@@ -1,8 +1,9 @@
 """Colour histograms in HSV: of the whole picture, or of its four corners and its centre."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ class _Histogram:
     def pixels(self) -> int | None:
         return None if self.size == "full" else self.size
 
-    @property
+    @cached_property
     def _bins(self) -> Bins:
         """The numbers of bins for hue, saturation and value."""
         parts = self.bins.lower().split("x")
@@ -51,7 +52,7 @@ class _Histogram:
 
     def _normalised(self, counts: NDArray[np.int64]) -> NDArray[np.float32]:
         whole = counts.sum() if self.norm == "l1" else np.sqrt(np.square(counts).sum())
-        return (counts / max(whole, 1)).astype(np.float32)
+        return np.divide(counts, max(whole, 1), dtype=np.float64).astype(np.float32)
 
 
 @register("hsv")
@@ -61,7 +62,7 @@ class Hsv(_Histogram):
 
     @property
     def dim(self) -> int:
-        return int(np.prod(self._bins))
+        return math.prod(self._bins)
 
     def prepare(self, image: Image) -> NDArray[np.float32]:
         return self._normalised(count(image, self._bins))
@@ -78,7 +79,7 @@ class HsvRegions(_Histogram):
 
     @property
     def dim(self) -> int:
-        return 5 * int(np.prod(self._bins))
+        return 5 * math.prod(self._bins)
 
     def prepare(self, image: Image) -> NDArray[np.float32]:
         height, width = image.shape[:2]

@@ -18,12 +18,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from cbir.compiled import Engine
 from cbir.distances import column_sums
 from cbir.distances.blocks import ColumnBlocks, from_vectors
 from cbir.distances.formulas import DISTANCES, Asked, Block, Distance
 from cbir.errors import BadSpec, did_you_mean
 from cbir.types import Vectors
-from cbir.warmup import Engine
 
 __all__ = ["DISTANCES", "ColumnBlocks", "check", "from_vectors", "nearest", "pairwise"]
 

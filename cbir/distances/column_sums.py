@@ -2,17 +2,17 @@
 
 f is `ratio`, ab/(a+b), which chi-squared needs, or `minimum`, min(a, b), for intersection and
 manhattan. Twice the same sum: in NumPy, which starts at once, and compiled, four to six times
-faster, which takes half a second to load (see cbir.warmup). Both add float32 in column order.
+faster, which takes half a second to load (see cbir.compiled). Both add float32 in column order.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cbir.compiled import Compiled, Engine
 from cbir.types import Vectors
-from cbir.warmup import Compiled, Engine, jit
 
 Kind = Literal["ratio", "minimum"]
 Kernel = Callable[..., None]
@@ -63,46 +63,9 @@ def _plain(kind: Kind, query: NDArray, block: NDArray, total: NDArray) -> None:
 
 
 def _load() -> dict[str, Kernel]:
-    # Without fastmath and numpy's error model the loops are not vectorised: five times slower.
-    # Four columns a pass, so that each running sum is loaded and stored a quarter as often.
-    def ratio(columns: Any, values: Any, ends: Any, block: Any, out: Any) -> None:
-        rows = block.shape[1]
-        for q in range(out.shape[0]):
-            total = out[q]
-            at = ends[q]
-            while at + 4 <= ends[q + 1]:
-                a, b, c, d = values[at], values[at + 1], values[at + 2], values[at + 3]
-                w, x = block[columns[at]], block[columns[at + 1]]
-                y, z = block[columns[at + 2]], block[columns[at + 3]]
-                for i in range(rows):
-                    total[i] += (
-                        a * w[i] / (a + w[i])
-                        + b * x[i] / (b + x[i])
-                        + c * y[i] / (c + y[i])
-                        + d * z[i] / (d + z[i])
-                    )
-                at += 4
-            while at < ends[q + 1]:
-                a, w = values[at], block[columns[at]]
-                for i in range(rows):
-                    total[i] += a * w[i] / (a + w[i])
-                at += 1
+    from cbir.compiled import column_sums
 
-    def minimum(columns: Any, values: Any, ends: Any, block: Any, out: Any) -> None:
-        rows = block.shape[1]
-        for q in range(out.shape[0]):
-            total = out[q]
-            for at in range(ends[q], ends[q + 1]):
-                a, w = values[at], block[columns[at]]
-                for i in range(rows):
-                    total[i] += min(a, w[i])
-
-    compile_it = jit(fastmath=True, error_model="numpy")
-    kernels: dict[str, Any] = {"ratio": compile_it(ratio), "minimum": compile_it(minimum)}
-    for kernel in kernels.values():  # compile, or load from the cache, now and not in a thread
-        one = np.ones((1, 16), np.float32)
-        kernel(np.zeros(1, np.intp), one[0, :1].copy(), np.array([0, 1]), one, one.copy())
-    return kernels
+    return {"ratio": column_sums.ratio, "minimum": column_sums.minimum}
 
 
 COMPILED: Compiled[dict[str, Kernel]] = Compiled(_load)

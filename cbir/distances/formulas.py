@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cbir.compiled import Engine
 from cbir.distances.column_sums import column_sums
 from cbir.types import Vectors
-from cbir.warmup import Engine
 
 Exact = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from errno import ELOOP
 from pathlib import Path
 
 from imutils.paths import image_types
@@ -78,24 +79,29 @@ class Folder:
             return
         name = f"{folder}/{entry.name}" if folder else entry.name
         like_a_picture = entry.name.lower().endswith(ENDINGS)
-        if _is_dir(entry):
-            (linked if entry.is_symlink() else real).append(name)
-            if like_a_picture:
-                self._fail(name, "a folder, not a file")
+        if entry.is_dir(follow_symlinks=False):
+            real.append(name)
+        if like_a_picture and self._is_picture(name, entry.path, found):
             return
-        if not like_a_picture and not _circular(entry):
-            return
+        if entry.is_symlink():
+            if os.path.isdir(entry.path):
+                linked.append(name)
+            elif not like_a_picture and _circular(entry.path):
+                self._fail(name, "a link that leads round in a circle")
+
+    def _is_picture(self, name: str, path: str, found: list[tuple[str, str]]) -> bool:
+        """Takes down what is named like a picture, or why it is none."""
         try:
             name.encode()
+            status = regular(path)
         except UnicodeEncodeError:
             self._fail(name, "its name is not UTF-8; rename it")
-            return
-        try:
-            status = regular(entry.path)
         except BadPicture as error:
             self._fail(name, str(error))
-            return
-        found.append((name, f"{status.st_size}-{status.st_mtime_ns}"))
+        else:
+            found.append((name, f"{status.st_size}-{status.st_mtime_ns}"))
+            return True
+        return False
 
     def _fail(self, name: str, reason: str) -> None:
         # Bytes that are not UTF-8 are written as \xNN, so that the list itself is.
@@ -103,21 +109,10 @@ class Folder:
         self.failures.append(Failure(readable, reason))
 
 
-def _is_dir(entry: os.DirEntry[str]) -> bool:
+def _circular(path: str) -> bool:
+    """Whether a link resolves to nothing because it leads back to itself."""
     try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _circular(entry: os.DirEntry[str]) -> bool:
-    """A link that resolves to nothing because it leads back to itself, whatever its name."""
-    if not entry.is_symlink():
-        return False
-    try:
-        os.stat(entry.path)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
+        os.stat(path)
+    except OSError as error:
+        return error.errno == ELOOP
     return False

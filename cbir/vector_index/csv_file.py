@@ -100,8 +100,14 @@ def _format(rows: Rows) -> memoryview:
     from pyarrow import csv as arrow_csv
 
     ids, vectors = rows
-    columns = np.ascontiguousarray(vectors.T)
-    arrays = [pa.array(ids, pa.string()), *(pa.array(column) for column in columns)]
+    count = len(ids)
+    # From buffers, because pa.array would first import pandas, where there is one.
+    texts = [id.encode() for id in ids]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    names = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+    arrays = [pa.Array.from_buffers(pa.string(), count, names)]
+    for column in np.ascontiguousarray(vectors.T):
+        arrays.append(pa.Array.from_buffers(pa.float32(), count, [None, pa.py_buffer(column)]))
     batch = pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
     sink = pa.BufferOutputStream()
     arrow_csv.write_csv(batch, sink, arrow_csv.WriteOptions(include_header=False))

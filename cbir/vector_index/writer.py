@@ -100,9 +100,9 @@ class VectorIndexWriter:
 
     def _rows(self, ids: list[str]) -> Iterator[Rows]:
         """The rows that these ids will have."""
-        spool = self._mapped()
         for start in range(0, len(ids), ROWS_AT_ONCE):
             names = ids[start : start + ROWS_AT_ONCE]
+            spool = self._mapped()  # anew, so that what was read need not stay in memory
             new = np.array([self._new_rows.get(id, -1) for id in names], np.intp)
             if (new >= 0).all():
                 yield names, spool[new]

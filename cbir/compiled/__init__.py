@@ -1,8 +1,10 @@
-"""When compiled code has earned its start.
+"""Compiled loops, and when they have earned their start.
 
 Importing numba and loading a kernel costs about half a second, which a short command never earns
 back. So work begins on the plain path, which counts what it spends; once that is as much as the
 start would have cost, the compiled path takes over. The total is never more than twice the best.
+
+The other modules here hold the loops; each imports numba, and is imported by `Compiled` alone.
 """
 
 import threading
@@ -20,8 +22,9 @@ START_SECONDS = 0.6
 class Compiled(Generic[Kernels]):
     """Kernels that load when they pay: `ready()` gives them, or None while plain is better."""
 
-    def __init__(self, load: Callable[[], Kernels]):
+    def __init__(self, load: Callable[[], Kernels], worth_seconds: float = START_SECONDS):
         self._load = load
+        self._worth = worth_seconds
         self._kernels: Kernels | None = None
         self._failed = False
         self._spent = 0.0
@@ -32,7 +35,7 @@ class Compiled(Generic[Kernels]):
         if engine == "plain":
             return None
         if self._kernels is None and not self._failed:
-            due = self._spent + expected_seconds >= START_SECONDS
+            due = self._spent + expected_seconds >= self._worth
             if engine == "compiled" or due:
                 self._start()
         return self._kernels
@@ -55,16 +58,3 @@ class Compiled(Generic[Kernels]):
             except (ImportError, RuntimeError):
                 # No numba, or a numba that does not run here: slower, and just as right.
                 self._failed = True
-
-
-def jit(**options: object) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """numba.njit without the GIL, cached on disk where any cache folder can be written."""
-    import numba
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        try:
-            return numba.njit(nogil=True, cache=True, **options)(function)
-        except RuntimeError:  # numba found no place for its cache
-            return numba.njit(nogil=True, **options)(function)
-
-    return decorate

@@ -1,0 +1,47 @@
+"""`make bench`: prints every ratio with its floor, and writes them as JSON."""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import indexing, searching
+from benchmarks.measure import ROOT, Row, machine
+
+BENCHMARKS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    "in-memory": lambda folder: searching.in_memory(),
+    "all-pairs": lambda folder: searching.all_pairs(),
+    "small-process": searching.small_process,
+    "whole-process": searching.whole_process,
+    "small-jpegs": indexing.small_jpegs,
+    "large-jpegs": indexing.large_jpegs,
+    "memory": indexing.memory,
+}
+RESULTS = ROOT / "benchmarks/results"
+
+
+def main(chosen: list[str]) -> int:
+    where = machine()
+    print("; ".join(f"{key} {value}" for key, value in where.items()))
+    rows: list[Row] = []
+    for name, benchmark in BENCHMARKS.items():
+        if chosen and name not in chosen:
+            continue
+        with tempfile.TemporaryDirectory(prefix="cbir-bench-") as folder:
+            for row in benchmark(Path(folder)):
+                rows.append(row)
+                bound = f"{'at least' if row.at_least else 'at most'} {row.bound:g}{row.unit}"
+                verdict = "" if row.good else "   MISSED"
+                figure = f"{row.value:,.2f}{row.unit}"
+                print(f"{figure:>12}  {row.what}, against {row.against} ({bound}){verdict}")
+    RESULTS.mkdir(exist_ok=True)
+    out = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    out.write_text(json.dumps({"machine": where, "rows": [r.fields() for r in rows]}, indent=2))
+    print(f"written to {out.relative_to(ROOT)}")
+    return 0 if all(row.good for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
