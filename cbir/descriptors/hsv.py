@@ -47,12 +47,15 @@ class _Histogram:
                 return hue, saturation, value
         raise BadSpec(f"bins={self.bins}: give three numbers such as 8x12x3, at most 180x256x256")
 
-    def describe(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
-        return np.stack(batch)
-
-    def _normalised(self, counts: NDArray[np.int64]) -> NDArray[np.float32]:
-        whole = counts.sum() if self.norm == "l1" else np.sqrt(np.square(counts).sum())
-        return np.divide(counts, max(whole, 1), dtype=np.float64).astype(np.float32)
+    def describe(self, batch: Sequence[NDArray[np.int64]]) -> Vectors:
+        """Normalises the counts that `prepare` made, the last axis of each by itself."""
+        counts = np.stack(batch).astype(np.float64)
+        if self.norm == "l1":
+            whole = counts.sum(axis=-1, keepdims=True)
+        else:
+            whole = np.sqrt(np.square(counts).sum(axis=-1, keepdims=True))
+        normalised = counts / np.maximum(whole, 1)  # a region of a tiny picture may be empty
+        return normalised.astype(np.float32).reshape(len(batch), -1)
 
 
 @register("hsv")
@@ -64,8 +67,8 @@ class Hsv(_Histogram):
     def dim(self) -> int:
         return math.prod(self._bins)
 
-    def prepare(self, image: Image) -> NDArray[np.float32]:
-        return self._normalised(count(image, self._bins))
+    def prepare(self, image: Image) -> NDArray[np.int64]:
+        return count(image, self._bins)
 
 
 @register("hsv-regions")
@@ -81,7 +84,7 @@ class HsvRegions(_Histogram):
     def dim(self) -> int:
         return 5 * math.prod(self._bins)
 
-    def prepare(self, image: Image) -> NDArray[np.float32]:
+    def prepare(self, image: Image) -> NDArray[np.int64]:
         height, width = image.shape[:2]
         ellipse = _ellipse(height, width)
         middle, centre = height // 2, width // 2
@@ -90,7 +93,7 @@ class HsvRegions(_Histogram):
         corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
         counts = [count(image[corner], self._bins, 255 - ellipse[corner]) for corner in corners]
         counts.append(count(image, self._bins, ellipse))
-        return np.concatenate([self._normalised(region) for region in counts])
+        return np.stack(counts)
 
 
 def _ellipse(height: int, width: int) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ U16, U32 = struct.Struct(">H"), struct.Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture says of itself.
+    """What a picture says of itself. `exif` is False only where there is none for sure.
 
     `turn` is the orientation that an AVIF's or HEIC's container asks for, in EXIF's numbers;
     None where the container asks for none, so that EXIF itself has the word.
@@ -26,6 +26,7 @@ class Header:
     height: int
     alpha: bool = False
     progressive: bool = False
+    exif: bool = True
     turn: int | None = None
 
     @property
@@ -77,6 +78,7 @@ def _dispatch(data: bytes) -> Header:
 
 def _jpeg(data: bytes) -> Header:
     at = 2
+    exif = False
     while True:
         while data[at] == 0xFF and data[at + 1] == 0xFF:
             at += 1  # fill bytes may precede a marker
@@ -87,7 +89,8 @@ def _jpeg(data: bytes) -> Header:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 5)
             progressive = marker in (0xC2, 0xC6, 0xCA, 0xCE)
-            return Header("JPEG", width, height, progressive=progressive)
+            return Header("JPEG", width, height, progressive=progressive, exif=exif)
+        exif = exif or marker == 0xE1
         alone = marker == 0x01 or 0xD0 <= marker <= 0xD8
         at += 2 if alone else 2 + U16.unpack_from(data, at + 2)[0]
 

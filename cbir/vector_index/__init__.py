@@ -15,6 +15,7 @@ from cbir.errors import BadIndex, BadOutput, BadSpec
 from cbir.files import replacing
 from cbir.types import Vectors
 from cbir.vector_index import csv_file, sidecar
+from cbir.vector_index.ahead import TextAhead
 from cbir.vector_index.csv_file import Header, Rows
 from cbir.vector_index.plain import Norms
 from cbir.vector_index.sidecar import Stamp
@@ -125,18 +126,30 @@ def relative_root(root: Path | None, index: Path) -> str | None:
         return Path(root).absolute().as_posix()
 
 
-def write_files(path: Path, header: Header | None, rows: Callable[[], Iterator[Rows]]) -> None:
-    """The CSV, then its sidecar; `rows` is called for each. No header: a plain file, alone."""
+def write_files(
+    path: Path,
+    header: Header | None,
+    rows: Callable[[], Iterator[Rows]],
+    text: TextAhead | None = None,
+) -> None:
+    """The CSV, then its sidecar; no header makes a plain file, which has none.
+
+    `rows` gives all rows anew at each call; `text` is the CSV's rows, if they are formatted.
+    """
     with replacing(path) as file:
-        csv_file.write(file, header, rows())
+        if text is None:
+            csv_file.write(file, header, rows())
+        else:
+            csv_file.write_header(file, header)
+            text.copy_to(file)
         file.flush()
         # Of this very file: another run may have replaced it by the time the sidecar is written.
         stamp = Stamp.of(os.fstat(file.fileno()))
-    if header is not None:
-        with replacing(sidecar.place(path)) as file:
-            sidecar.write(file, header, stamp, rows())
-    else:
+    if header is None:
         sidecar.place(path).unlink(missing_ok=True)
+        return
+    with replacing(sidecar.place(path)) as file:
+        sidecar.write(file, header, stamp, rows())
 
 
 def looks_like_an_index(path: Path) -> bool:

@@ -85,17 +85,22 @@ def write(file: IO[bytes], header: Header | None, rows: Iterable[Rows]) -> None:
 
     Formatting is most of the time, and runs in threads, a few pieces ahead of the disk.
     """
-    if header is not None:
-        columns = ",".join(f"v{i}" for i in range(header.dim))
-        file.write(header.line() + f"id,{columns}\n".encode())
+    write_header(file, header)
     with ThreadPoolExecutor(WRITERS) as pool:
         pieces = iter(rows)
         while some := list(islice(pieces, 2 * WRITERS)):
-            for text in pool.map(_format, some):
+            for text in pool.map(format_rows, some):
                 file.write(text)
 
 
-def _format(rows: Rows) -> memoryview:
+def write_header(file: IO[bytes], header: Header | None) -> None:
+    if header is not None:
+        columns = ",".join(f"v{i}" for i in range(header.dim))
+        file.write(header.line() + f"id,{columns}\n".encode())
+
+
+def format_rows(rows: Rows) -> memoryview:
+    """Rows as they stand in the file: ids quoted, numbers the shortest that restore them."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 

@@ -19,6 +19,7 @@ from cbir.vector_index import (
     relative_root,
     write_files,
 )
+from cbir.vector_index.ahead import TextAhead
 from cbir.vector_index.csv_file import Rows
 
 ROWS_AT_ONCE = 1024
@@ -51,6 +52,7 @@ class VectorIndexWriter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+            self._text = TextAhead(path.parent)
         except OSError as error:
             raise BadOutput(f"can't write {path}: {why_no_output(error)}") from error
 
@@ -61,6 +63,7 @@ class VectorIndexWriter:
         self._dim = vectors.shape[1]
         try:
             self._spool.write(np.ascontiguousarray(vectors, "<f4").data)
+            self._text.add(ids, vectors)
         except OSError as error:
             raise BadOutput(f"can't write {self.path}: {why_no_output(error)}") from error
         for id in ids:
@@ -87,7 +90,11 @@ class VectorIndexWriter:
         root = relative_root(self.root, self.path)
         header = Header(self.recipe.spec, dim, self.recipe.distance, root)
         changes = self._changes(ids)
-        write_files(self.path, None if self.plain else header, lambda: self._rows(ids))
+        # With every row that was added still there, and no other, the text is the file's.
+        as_added = self._text.sorted and len(ids) == self._count == len(self._new_rows)
+        text = self._text if as_added else None
+        write_files(self.path, None if self.plain else header, lambda: self._rows(ids), text)
+        self._text.close()
         self._spool.close()
         return changes
 
@@ -113,7 +120,8 @@ class VectorIndexWriter:
             yield names, merged
 
     def _old(self, ids: Sequence[str]) -> Vectors:
-        assert self.before is not None
+        if self.before is None:
+            return np.zeros((0, self._dim or 0), np.float32)
         return self.before.blocks.rows(np.array([self._old_rows[id] for id in ids], np.intp))
 
     def _mapped(self) -> Vectors:

@@ -1,0 +1,78 @@
+"""Imports point down only, those inside functions too."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# From the top down. Rooms on one line do not import each other; files inside a room may.
+LAYERS = [
+    {"index", "search"},
+    {"cbir.__main__"},
+    {"cbir.commands"},
+    {"cbir.plots"},
+    {"cbir.pipeline"},
+    {"cbir.searcher"},
+    {"cbir.vector_index"},
+    {"cbir.recipe", "cbir.sources"},
+    {"cbir.descriptors"},
+    {"cbir.registry", "cbir.images", "cbir.distances"},
+    {"cbir.compiled", "cbir.files"},
+    {"cbir.opencv"},
+    {"cbir", "cbir.types", "cbir.errors"},
+]
+RANKS = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
+
+
+def sources() -> list[Path]:
+    return [ROOT / "index.py", ROOT / "search.py", *sorted((ROOT / "cbir").rglob("*.py"))]
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room(module: str) -> str:
+    """The room that a module belongs to: `cbir.images` for `cbir.images.header`."""
+    name = ".".join(module.split(".")[:2])
+    return name if name in RANKS else module.split(".")[0]
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            base = node.module or ""
+            yield base
+            # `from cbir import recipe` names a room in what it takes.
+            yield from (f"{base}.{a.name}" for a in node.names if f"{base}.{a.name}" in RANKS)
+
+
+@pytest.mark.parametrize("file", sources(), ids=module_name)
+def test_imports_point_down(file: Path) -> None:
+    own = room(module_name(file))
+    assert own in RANKS, f"{own} has no layer: give it one here and in docs/architecture.md"
+    for name in imports(file):
+        if name.split(".")[0] != "cbir":
+            continue
+        other = room(name)
+        assert other == own or RANKS[other] > RANKS[own], f"{own} imports {other}"
+
+
+@pytest.mark.parametrize("file", sources(), ids=module_name)
+def test_only_faces_print_and_exit(file: Path) -> None:
+    if RANKS[room(module_name(file))] <= RANKS["cbir.commands"]:
+        return
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "exit", "quit", "input"), node.lineno
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            seen = f"{node.value.id}.{node.attr}"
+            assert seen not in ("sys.exit", "sys.argv", "os.environ", "os.getenv"), node.lineno
+        assert not isinstance(node, ast.Assert), f"assert in library code, line {node.lineno}"
