@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cbir.threads import cores
+
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CBIR_SHARED", ROOT.parent / "shared"))
 
@@ -96,7 +98,7 @@ def machine() -> dict[str, str]:
         model = names[0] if names else model
     packages = ("opencv-python", "numpy", "numba", "pyarrow")
     return {
-        "cpu": f"{model}, {len(os.sched_getaffinity(0))} cores used",
+        "cpu": f"{model}, {cores()} cores used",
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
     }

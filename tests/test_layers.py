@@ -21,7 +21,7 @@ LAYERS = [
     {"cbir.descriptors"},
     {"cbir.registry", "cbir.images", "cbir.distances"},
     {"cbir.compiled", "cbir.files"},
-    {"cbir.opencv"},
+    {"cbir.opencv", "cbir.threads"},
     {"cbir", "cbir.types", "cbir.errors"},
 ]
 RANKS = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}

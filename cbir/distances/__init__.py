@@ -10,7 +10,6 @@
 | intersection | 1 − Σmin(a,b) / max(Σa, Σb) | non-negative |
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -23,11 +22,10 @@ from cbir.distances import column_sums
 from cbir.distances.blocks import ColumnBlocks, from_vectors
 from cbir.distances.formulas import DISTANCES, Asked, Block, Distance
 from cbir.errors import BadSpec, did_you_mean
+from cbir.threads import cores
 from cbir.types import Vectors
 
 __all__ = ["DISTANCES", "ColumnBlocks", "check", "from_vectors", "nearest", "pairwise"]
-
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 SCORES_AT_ONCE = 16 << 20
 """How many scores are held at a time: 64 MB of float32, whatever is compared with whatever."""
@@ -188,7 +186,7 @@ def _each(work: Callable[[int], None], numbers: range, distance: Distance, asked
             work(number)
 
     if len(numbers) > 1 and distance.by_column and column_sums.is_compiled(asked.engine):
-        step = max(1, len(numbers) // (8 * CORES))
+        step = max(1, len(numbers) // (8 * cores()))
         list(_threads().map(run, (numbers[i : i + step] for i in range(0, len(numbers), step))))
     else:
         run(numbers)
@@ -196,7 +194,7 @@ def _each(work: Callable[[int], None], numbers: range, distance: Distance, asked
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(CORES, "cbir-distances")
+    return ThreadPoolExecutor(cores(), "cbir-distances")
 
 
 def _announce(distance: Distance, asked: Asked, rows: int) -> None:
