@@ -9,7 +9,7 @@ help: ## Show what there is
 
 demo: .venv/installed ## Index the sample pictures and search them
 	$(BIN)/python index.py --dataset data/dataset/shop
-	$(BIN)/python search.py --query queries/ball-beach_query.jpg
+	$(BIN)/python search.py --query queries/hat-tan_query.jpg
 
 test: .venv/installed-dev lint ## Lint, and run the tests
 	$(BIN)/python -m pytest -q

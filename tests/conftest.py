@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CBIR_SHARED", ROOT.parent / "shared"))
 
 Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
 
 
 @pytest.fixture

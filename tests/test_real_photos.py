@@ -2,16 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import Done
+from tests.conftest import Run
 
 TOLERANCE = 0.02
-Run = Callable[..., Done]
 
 
 def rankings(run: Run, index: Path, queries: Path) -> dict[str, list[str]]:

@@ -1,15 +1,29 @@
 """Verify an index: its text, its sidecar, the descriptor that made it, and its pictures."""
 
 from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
 
 from cbir.commands import options
 from cbir.commands.options import Parser
 from cbir.commands.terminal import Terminal
+from cbir.errors import BadPicture
+from cbir.pipeline import describe_one
+from cbir.recipe import parse
+from cbir.sources import Folder
+from cbir.types import Picture
+from cbir.vector_index import VectorIndex
 from cbir.vector_index.check import check
 
 EXAMPLES = """examples:
   cbir check index.csv
 """
+
+
+SAMPLE = 5
+PROMISED = 1e-5  # how near two descriptions of one picture are, on any machine
 
 
 def add_arguments(parser: Parser) -> None:
@@ -20,6 +34,8 @@ def add_arguments(parser: Parser) -> None:
 def run(args: Namespace, terminal: Terminal) -> int:
     with terminal.progress("checking") as progress, terminal.without_chatter():
         report = check(options.refuse_schemes(args.index), progress)
+        if not report.problems:
+            report.problems.extend(_described_otherwise(Path(args.index)))
     terminal.record({"index": args.index, **report._asdict()})
     for problem in report.problems:
         terminal.result(f"wrong: {problem}")
@@ -28,3 +44,21 @@ def run(args: Namespace, terminal: Terminal) -> int:
     for note in report.unchecked:
         terminal.note(f"not checked: {note}")
     return 1 if report.problems else 0
+
+
+def _described_otherwise(path: Path) -> Iterator[str]:
+    """Describes a few pictures again: the index must hold what a search would make of them now."""
+    index = VectorIndex.read(path)
+    if index.root is None or not index.root.is_dir():
+        return
+    recipe, folder = parse(index.spec), Folder(index.root)
+    numbers = sorted({round(i) for i in np.linspace(0, len(index) - 1, min(SAMPLE, len(index)))})
+    for id in (index.ids[number] for number in numbers):
+        try:
+            # Whatever limit the index was made with, this picture was below it.
+            now = describe_one(folder.read(Picture(id, "")), recipe, max_pixels=1 << 30)
+        except BadPicture as error:
+            yield f"{id} is in the index and can't be described now: {error}"
+            continue
+        if not np.allclose(now, index.vectors([id]), rtol=0, atol=PROMISED):
+            yield f"{id} is described otherwise now; it has changed since, so index it again"

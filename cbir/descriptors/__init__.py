@@ -32,6 +32,7 @@ def plugins() -> dict[str, EntryPoint]:
 
 
 def names() -> list[str]:
+    _own()
     return sorted({*registry.names(), *plugins()})
 
 
