@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    with terminal.progress("checking") as progress, terminal.without_chatter():
+    with terminal.without_chatter(), terminal.progress("checking") as progress:
         report = check(options.refuse_schemes(args.index), progress)
         if not report.problems:
             report.problems.extend(_described_otherwise(Path(args.index)))

@@ -66,7 +66,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         for path, recipe in zip(paths, recipes, strict=True)
     ]
     failed: list[list[Failure]] = [[] for _ in recipes]
-    with terminal.progress("indexing") as progress, terminal.without_chatter():
+    with terminal.without_chatter(), terminal.progress("indexing") as progress:
         pictures = list(source.pictures())
         done = 0
         for result in describe(source, pictures, recipes, settings):

@@ -60,6 +60,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--no-montage", action="store_true", help="draw nothing")
     parser.add_argument("--show", action="store_true", help="open the drawing in a window")
     options.add_max_megapixels(parser)
+    options.add_store(parser)
     options.add_output(parser)
     options.not_yet(parser, "--ann")
 
@@ -71,7 +72,10 @@ def run(args: Namespace, terminal: Terminal) -> int:
     queries = _queries(args.query)
     montage = Montage(args, index, queries)
     found, failures = 0, list[Failure]()
-    with terminal.progress("searching") as progress, terminal.without_chatter():
+    with (
+        terminal.without_chatter(),
+        terminal.progress("searching", beside_results=True) as progress,
+    ):
         pictures = list(queries.pictures())
         settings = Settings(max_pixels=round(args.max_megapixels * 1e6))
         for result in describe(queries, pictures, [recipe], settings):

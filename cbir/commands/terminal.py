@@ -51,9 +51,16 @@ class Terminal:
             self.note(f"  … and {len(failures) - SHOWN_FAILURES} more")
 
     @contextmanager
-    def progress(self, words: str) -> Iterator[Callable[[int, int | None], None]]:
-        """A bar with rate and time left, on a terminal only; call it with (done, total)."""
-        if self.quiet or not self.err.isatty():
+    def progress(
+        self, words: str, beside_results: bool = False
+    ) -> Iterator[Callable[[int, int | None], None]]:
+        """A bar with rate and time left, on a terminal only; call it with (done, total).
+
+        `beside_results`: results appear meanwhile, so where both would share a terminal there is
+        no bar: the results show how far the work is.
+        """
+        shared = beside_results and sys.stdout.isatty()
+        if self.quiet or shared or not self.err.isatty():
             yield lambda done, total: None
             return
         from rich.console import Console
@@ -68,7 +75,9 @@ class Terminal:
             TimeLeft(),
         )
         started = time.monotonic()
-        with Progress(*columns, console=Console(file=self.err), transient=True) as bar:
+        # Without redirecting, because results belong on standard output whatever that is.
+        plain = {"redirect_stdout": False, "redirect_stderr": False}
+        with Progress(*columns, console=Console(file=self.err), transient=True, **plain) as bar:
             task = bar.add_task(words, total=None, rate="")
 
             def update(done: int, total: int | None) -> None:
@@ -82,7 +91,8 @@ class Terminal:
         """Keeps what C libraries write to standard error off it; our own words still come through.
 
         libjpeg and libpng print a line for each damaged picture, without its name. Every failure
-        is listed by us, with its name.
+        is listed by us, with its name. To be entered before `progress`, whose bar needs the
+        stream that this one provides.
         """
         try:
             ours = os.dup(2)
