@@ -75,9 +75,16 @@ class Terminal:
             TimeLeft(),
         )
         started = time.monotonic()
-        # Without redirecting, because results belong on standard output whatever that is.
-        plain = {"redirect_stdout": False, "redirect_stderr": False}
-        with Progress(*columns, console=Console(file=self.err), transient=True, **plain) as bar:
+        console = Console(file=self.err)
+        bar = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            # Results belong on standard output, whatever that is.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        with bar:
             task = bar.add_task(words, total=None, rate="")
 
             def update(done: int, total: int | None) -> None:
