@@ -154,15 +154,15 @@ def write_files(
 
 def looks_like_an_index(path: Path) -> bool:
     """Whether a file may be replaced by an index: one of ours, a tutorial's, or empty."""
-    line = csv_file.first_line(path)
+    line, _ = csv_file.first_lines(path)
     return not line or line.startswith(csv_file.MARK) or csv_file.plain_dim(line) is not None
 
 
 def csv_rows(path: Path) -> tuple[Header, Iterator[Rows]]:
     """Header and checked rows of a CSV, from the text itself."""
-    line = csv_file.first_line(path)
+    line, columns = csv_file.first_lines(path)
     if line.startswith(csv_file.MARK):
-        header = csv_file.read_header(line)
+        header = csv_file.read_header(line, columns)
         return header, _checked(csv_file.read_rows(path, header, header.dim))
     dim = csv_file.plain_dim(line)
     if dim is None:

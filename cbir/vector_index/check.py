@@ -10,7 +10,7 @@ import numpy as np
 from cbir import recipe
 from cbir.errors import BadIndex, BadSpec
 from cbir.vector_index import csv_rows, sidecar
-from cbir.vector_index.csv_file import Header, first_line
+from cbir.vector_index.csv_file import Header, first_lines
 from cbir.vector_index.sidecar import Sidecar, Stamp
 
 
@@ -27,7 +27,7 @@ def check(path: str | Path, progress: Callable[[int, int | None], None]) -> Repo
     """Reads the whole CSV and compares its sidecar with it; BadIndex if it can't be read at all."""
     path = Path(path)
     try:
-        first_line(path)
+        first_lines(path)
     except BadIndex as error:
         raise BadIndex(f"{path}: {error}") from error
     stamp = Stamp.of(os.stat(path))

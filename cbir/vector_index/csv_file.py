@@ -64,20 +64,31 @@ class Header:
         return cls(str(spec), int(dim or 0), str(distance), root)
 
 
-def first_line(path: Path) -> bytes:
+def first_lines(path: Path) -> tuple[bytes, bytes]:
+    """The first two lines; BadIndex when there is no such file."""
     try:
         with open(path, "rb") as file:
-            return file.readline(LONGEST_LINE)
+            return file.readline(LONGEST_LINE), file.readline(LONGEST_LINE)
     except OSError as error:
         hint = "; index.py --dataset DIR writes one" if error.errno == ENOENT else ""
         raise BadIndex(why_not(error) + hint) from error
 
 
-def read_header(line: bytes) -> Header:
+def read_header(line: bytes, columns: bytes) -> Header:
+    """What the first line says, if the second has the columns for it."""
     try:
-        return Header.from_fields(json.loads(line.removeprefix(MARK)))
-    except ValueError as error:
-        raise BadIndex("its first line is damaged") from error
+        header = Header.from_fields(json.loads(line.removeprefix(MARK)))
+        names = next(csv.reader([columns.decode()]), [])
+    except (ValueError, csv.Error) as error:
+        raise BadIndex("its first lines are damaged") from error
+    # Compared by length first: the first line may claim a billion columns.
+    if len(names) != header.dim + 1 or names != column_names(header.dim):
+        raise BadIndex(f"its second line does not name an id and {header.dim} values")
+    return header
+
+
+def column_names(dim: int) -> list[str]:
+    return ["id", *(f"v{i}" for i in range(dim))]
 
 
 def write(file: IO[bytes], header: Header | None, rows: Iterable[Rows]) -> None:
@@ -95,8 +106,7 @@ def write(file: IO[bytes], header: Header | None, rows: Iterable[Rows]) -> None:
 
 def write_header(file: IO[bytes], header: Header | None) -> None:
     if header is not None:
-        columns = ",".join(f"v{i}" for i in range(header.dim))
-        file.write(header.line() + f"id,{columns}\n".encode())
+        file.write(header.line() + ",".join(column_names(header.dim)).encode() + b"\n")
 
 
 def format_rows(rows: Rows) -> memoryview:
@@ -124,7 +134,7 @@ def read_rows(path: Path, header: Header | None, dim: int) -> Iterator[Rows]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = ["id", *(f"v{i}" for i in range(dim))]
+    names = column_names(dim)
     types: dict[str, Any] = dict.fromkeys(names[1:], pa.float32())
     try:
         reader = arrow_csv.open_csv(
