@@ -2,7 +2,6 @@
 
 import argparse
 import re
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from cbir.errors import CbirError, did_you_mean
@@ -112,7 +111,3 @@ def refuse_schemes(index: str) -> str:
     if re.match(r"[a-z][a-z0-9+.-]+:", index):
         raise Usage(f"{index}: vector databases are not supported yet; give a file's name")
     return index
-
-
-def parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
-    return parser.parse_args(arguments)

@@ -9,7 +9,7 @@ from cbir import recipe
 from cbir.errors import BadIndex, BadOutput
 from cbir.recipe import Recipe
 from cbir.types import Vectors
-from cbir.vector_index.csv_file import Header, Rows
+from cbir.vector_index.csv_file import Header
 
 BINS = 288
 DESCRIPTORS = {BINS: "hsv", 5 * BINS: "hsv-regions"}
@@ -47,11 +47,6 @@ class Norms:
         norm = "l2" if "l2" in self.possible else "l1"
         made_by = recipe.parse(f"{DESCRIPTORS[self.dim]}:norm={norm},size=full")
         return Header(made_by.spec, self.dim, made_by.distance)
-
-
-def watched(rows: Rows, norms: Norms) -> Rows:
-    norms.watch(rows[1])
-    return rows
 
 
 def full_size(wanted: Recipe) -> Recipe:

@@ -13,11 +13,6 @@ Outline = NDArray[np.float64]
 Point = tuple[float, float]
 
 
-def polygon(*corners: Point) -> Outline:
-    """The outline through the given corners, with straight sides."""
-    return np.array(corners, dtype=np.float64)
-
-
 def spline(*knots: Point, closed: bool = True, samples: int = 14) -> Outline:
     """A smooth curve through all knots (uniform Catmull-Rom)."""
     p = np.array(knots, dtype=np.float64)

@@ -24,7 +24,7 @@ def vector(numbers: ArrayLike) -> Field:
 
 
 CREAM, INK, STEEL, BRASS = rgb("f4ecd8"), rgb("2b2a30"), rgb("b9bec6"), rgb("cfa24e")
-WOOD, DARK_WOOD, RUBBER = rgb("b98150"), rgb("6f4528"), rgb("3a332f")
+WOOD, RUBBER = rgb("b98150"), rgb("3a332f")
 
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:
