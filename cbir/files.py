@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -97,6 +98,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     at once each finish, and the last one stays.
     """
     path = Path(os.path.realpath(path))  # a link keeps pointing to what is replaced
+    check_output(path)
     try:
         sweep(path)
         partial, file = _open_partial(path)
@@ -106,7 +108,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with file:
             yield file
             file.flush()
-            with suppress(OSError):
+            with suppress(OSError, AttributeError):  # Windows has no such modes
                 os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
             os.fsync(file.fileno())
             os.replace(partial, path)
@@ -118,27 +120,43 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def check_output(path: Path) -> None:
+    """BadOutput for what can never be written as a file: a folder, a device, a pipe."""
+    with suppress(OSError):  # what is not there yet, or can't be seen
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "not a file"
+            raise BadOutput(f"can't write {path}: that is {kind}; give a file's name")
+
+
 def sweep(path: Path) -> None:
     """Removes what killed writers of `path` left: partial files that nobody holds a lock on."""
     if fcntl is None:
         return
     for left in path.parent.glob(_pattern(path.name)):
-        with suppress(OSError), open(left, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
+        with suppress(OSError):
+            handle = os.open(left, OPEN_FLAGS)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(handle)
 
 
 def _pattern(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in f".{name[:200]}") + ".*.partial"
+    return "".join(f"[{c}]" if c in "*?[" else c for c in _stem(name)) + ".*.partial"
+
+
+def _stem(name: str) -> str:
+    """A hidden name that leaves room for an ending; names are limited in bytes."""
+    return "." + os.fsencode(name)[:200].decode("utf-8", "ignore")
 
 
 def _open_partial(path: Path) -> tuple[Path, IO[bytes]]:
-    for number in range(1000):
-        partial = path.with_name(f".{path.name[:200]}.{os.getpid()}-{number}.partial")
-        try:
-            file = open(partial, "xb")  # noqa: SIM115 - the caller closes it
-        except FileExistsError:
-            continue
+    for _ in range(1000):
+        # Never a name that was used before: it could be somebody else's by now.
+        partial = path.with_name(f"{_stem(path.name)}.{secrets.token_hex(8)}.partial")
+        file = open(partial, "xb")  # noqa: SIM115 - the caller closes it
         if fcntl is not None:
             with suppress(OSError):  # some network disks know no locks
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -161,8 +179,6 @@ def _sync_folder(folder: Path) -> None:
 def why_no_output(error: OSError) -> str:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return "its folder does not exist"
-    if error.errno == errno.EISDIR:
-        return "that is a folder; give a file's name"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; nothing was changed"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

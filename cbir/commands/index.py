@@ -11,7 +11,7 @@ from cbir.commands import options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.terminal import Terminal, seconds
 from cbir.errors import BadSource, CbirError
-from cbir.files import replacing
+from cbir.files import check_output, replacing
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import Recipe, parse
 from cbir.sources import open_dataset
@@ -60,6 +60,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
     recipes = _recipes(args.descriptor or ["hsv"], args.plain)
     paths = _paths(Path(options.refuse_schemes(args.index)), recipes)
     source = open_dataset(args.dataset)
+    if args.failures:
+        check_output(Path(args.failures))  # now, and not after the work
     settings = Settings(args.workers or 0, args.batch_size, round(args.max_megapixels * 1e6))
     writers = [
         VectorIndexWriter(path, recipe, source.root, args.plain)
@@ -80,7 +82,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
             progress(done, len(pictures))
     failed = [sorted([*source.failures, *some]) for some in failed]
     everything = sorted({failure for some in failed for failure in some})
-    listed_in = Path(args.failures) if args.failures else paths[0].with_name("failures.csv")
+    listed_in = Path(args.failures) if args.failures else _failures_place(paths[0].parent)
     _write_failures(listed_in, everything)
     written = [
         _commit(terminal, writer, failures, started)
@@ -129,7 +131,7 @@ def _commit(
 def _write_failures(path: Path, failures: Sequence[Failure]) -> None:
     """The list of what failed. Without any, an earlier run's list goes away."""
     if not failures:
-        if path.is_file() and _is_failure_list(path):
+        if _is_failure_list(path):
             path.unlink()
         return
     text = io.StringIO()
@@ -142,6 +144,17 @@ def _write_failures(path: Path, failures: Sequence[Failure]) -> None:
         file.write(text.getvalue().encode("utf-8", "backslashreplace"))
 
 
+def _failures_place(folder: Path) -> Path:
+    """failures.csv, or with a number if a file of that name is somebody else's."""
+    path, number = folder / "failures.csv", 1
+    while path.exists() and not _is_failure_list(path):
+        number += 1
+        path = folder / f"failures-{number}.csv"
+    return path
+
+
 def _is_failure_list(path: Path) -> bool:
+    if not path.is_file():
+        return False
     with open(path, "rb") as file:
         return file.readline(100).rstrip() == ",".join(FAILURES_HEADER).encode()

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbir.errors import BadPicture
+from cbir.images import pam
 from cbir.images.header import Header, read_header
 from cbir.opencv import cv2
 from cbir.types import Image
@@ -40,7 +41,7 @@ def decode(
             f"limit of {max_pixels / 1e6:g} (--max-megapixels raises it)"
         )
     try:
-        image = _decode(data, header, reduction(header, pixels))
+        image = _decode(data, header, pixels)
     except (cv2.error, MemoryError) as error:
         raise BadPicture(_why(error, header)) from error
     if image is None:
@@ -48,7 +49,7 @@ def decode(
     return image
 
 
-def reduction(header: Header, pixels: int | None) -> int:
+def reduction(short_side: int, pixels: int | None) -> int:
     """1, 2, 4 or 8: how far the picture may shrink and still cover `pixels` on its short side.
 
     The same steps for every format, so that a PNG and a JPEG of one photo are described alike.
@@ -56,7 +57,7 @@ def reduction(header: Header, pixels: int | None) -> int:
     if pixels is None:
         return 1
     for step in (8, 4, 2):
-        if -(-header.short_side // step) >= pixels:
+        if -(-short_side // step) >= pixels:
             return step
     return 1
 
@@ -64,36 +65,40 @@ def reduction(header: Header, pixels: int | None) -> int:
 def working_bytes(header: Header, pixels: int | None) -> int:
     """Roughly the memory that decoding takes at its height."""
     if header.format == "JPEG" and not header.progressive:
-        step = reduction(header, pixels)
+        step = reduction(header.short_side, pixels)
         return header.pixels * 3 // (step * step)
     # Progressive JPEGs keep all coefficients; other formats are decoded whole, then reduced.
     return header.pixels * (8 if header.alpha else 6)
 
 
-def _decode(data: bytes, header: Header, step: int) -> Image | None:
+def _decode(data: bytes, header: Header, pixels: int | None) -> Image | None:
     buffer = np.frombuffer(data, np.uint8)
-    pixels: NDArray | None
     if header.format == "JPEG":
         # Looking for an orientation costs 4% of a decode; most photos on the web have none.
         look = 0 if header.exif else cv2.IMREAD_IGNORE_ORIENTATION
-        return cv2.imdecode(buffer, JPEG_FLAGS[step] | look)
+        return cv2.imdecode(buffer, JPEG_FLAGS[reduction(header.short_side, pixels)] | look)
+    whole: NDArray | None
     if header.format == "HEIC":
-        pixels = _heic(data, header)
-    elif header.alpha:
-        pixels, exif = _with_alpha(buffer)
-        if pixels is not None and header.format != "TIFF":  # which OpenCV turns even here
-            pixels = _turn(pixels, header.turn or exif)
+        whole = _heic(data, header)
+    elif header.format == "PAM":
+        whole = pam.decode(data)
+    elif header.alpha or header.format == "AVIF":
+        # AVIF without alpha, too, because OpenCV never turns one.
+        whole, exif = _with_orientation(buffer, header.alpha)
+        if whole is not None and header.format != "TIFF":  # which OpenCV turns even here
+            whole = _turn(whole, header.turn or exif)
     else:
-        pixels = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)
-    return None if pixels is None else _shrink(_flatten(pixels), step)
+        whole = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)
+    return None if whole is None else _shrink(_flatten(whole, header), pixels)
 
 
-def _with_alpha(buffer: NDArray[np.uint8]) -> tuple[NDArray | None, int]:
-    """The stored pixels with alpha, as RGB(A) or grey, and the EXIF orientation."""
-    pixels, kinds, metadata = cv2.imdecodeWithMetadata(buffer, cv2.IMREAD_UNCHANGED)
+def _with_orientation(buffer: NDArray[np.uint8], alpha: bool) -> tuple[NDArray | None, int]:
+    """The pixels as they are stored, RGB(A) or grey, and the orientation that EXIF asks for."""
+    how = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR_RGB
+    pixels, kinds, metadata = cv2.imdecodeWithMetadata(buffer, how)
     if pixels is None:
         return None, 1
-    if pixels.ndim == 3:
+    if alpha and pixels.ndim == 3:
         order = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
         pixels = cv2.cvtColor(pixels, order)
     orientation = 1
@@ -131,10 +136,10 @@ def _turn(pixels: NDArray, orientation: int) -> NDArray:
     return pixels
 
 
-def _flatten(pixels: NDArray) -> Image:
+def _flatten(pixels: NDArray, header: Header) -> Image:
     """Any channels and depth to RGB uint8, what is transparent showing white."""
     if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+        pixels = (pixels >> (header.bits - 8)).astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise BadPicture(f"pixels of type {pixels.dtype}; save it with 8 or 16 bits a channel")
     if pixels.ndim == 2:
@@ -144,6 +149,8 @@ def _flatten(pixels: NDArray) -> Image:
     alpha = pixels[..., 3]
     if alpha.min() == 255:
         return np.ascontiguousarray(pixels[..., :3])
+    if header.multiplied:
+        return cv2.add(np.ascontiguousarray(pixels[..., :3]), cv2.merge([255 - alpha] * 3))
     flat = np.empty((*pixels.shape[:2], 3), np.uint8)
     white = 255 * (255 - alpha.astype(np.uint16)) + 127  # + half of 255, to round
     for channel in range(3):
@@ -151,11 +158,13 @@ def _flatten(pixels: NDArray) -> Image:
     return flat
 
 
-def _shrink(image: Image, step: int) -> Image:
+def _shrink(image: Image, pixels: int | None) -> Image:
+    height, width = image.shape[:2]
+    # Of the decoded size, because a HEIC's header gives the size of whole coding blocks.
+    step = reduction(min(height, width), pixels)
     if step == 1:
         return image
-    height, width = image.shape[:2]
-    size = (max(1, width // step), max(1, height // step))
+    size = (-(-width // step), -(-height // step))  # rounded up, as JPEG's scaled decoding does
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 

@@ -34,7 +34,9 @@ class Still(NamedTuple):
     format: str
     width: int
     height: int
+    alpha: bool
     turn: int | None
+    bits: int
 
 
 def read_still(data: bytes) -> Still:
@@ -50,7 +52,7 @@ def read_still(data: bytes) -> Still:
         elif name == b"ipco":
             properties = list(_boxes(data, start, end))
         elif name == b"ipma":
-            links.update(_associations(data, start))
+            links.update(_associations(data[start:end]))
     # A grid's tiles are smaller than the whole, a thumbnail smaller than the picture: the
     # largest declared size is what a decoder may be asked for.
     sizes = [
@@ -63,10 +65,21 @@ def read_still(data: bytes) -> Still:
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     own = [properties[i - 1] for i in links.get(primary, []) if 0 < i <= len(properties)]
     turns = {name: data[start] for name, start, _ in own if name in (b"irot", b"imir")}
-    if not turns:
-        return Still(kind, width, height, None)
-    mirror = turns[b"imir"] & 1 if b"imir" in turns else None
-    return Still(kind, width, height, ORIENTATIONS[turns.get(b"irot", 0) & 3, mirror])
+    turn = None
+    if turns:
+        mirror = turns[b"imir"] & 1 if b"imir" in turns else None
+        turn = ORIENTATIONS[turns.get(b"irot", 0) & 3, mirror]
+    alpha = any(name == b"auxC" and b"alpha" in data[at:end] for name, at, end in properties)
+    return Still(kind, width, height, alpha, turn, _bits(data, properties))
+
+
+def _bits(data: bytes, properties: list[Box]) -> int:
+    """8, 10 or 12: the depth of an AVIF's pixels."""
+    for name, start, _ in properties:
+        if name == b"av1C":
+            high, twelve = data[start + 2] & 0x40, data[start + 2] & 0x20
+            return (12 if twelve else 10) if high else 8
+    return 8
 
 
 def _format(data: bytes) -> str:
@@ -103,19 +116,19 @@ def _descend(data: bytes) -> Iterator[Box]:
                 yield from _boxes(data, inner[1], inner[2])
 
 
-def _associations(data: bytes, start: int) -> Iterator[tuple[int, list[int]]]:
+def _associations(box: bytes) -> Iterator[tuple[int, list[int]]]:
     """Item -> numbers of its properties (from 1), out of an `ipma` box."""
-    version, flags = data[start], data[start + 3]
-    count = struct.unpack_from(">I", data, start + 4)[0]
-    at = start + 8
+    version, flags = box[0], box[3]
+    count = struct.unpack_from(">I", box, 4)[0]
+    at = 8
     for _ in range(min(count, 4096)):
-        item = struct.unpack_from(">H" if version < 1 else ">I", data, at)[0]
+        item = struct.unpack_from(">H" if version < 1 else ">I", box, at)[0]
         at += 2 if version < 1 else 4
-        number, at = data[at], at + 1
+        number, at = box[at], at + 1
         if flags & 1:
-            found = [v & 0x7FFF for v in struct.unpack_from(f">{number}H", data, at)]
+            found = [v & 0x7FFF for v in struct.unpack_from(f">{number}H", box, at)]
             at += 2 * number
         else:
-            found = [v & 0x7F for v in data[at : at + number]]
+            found = [v & 0x7F for v in box[at : at + number]]
             at += number
         yield item, found

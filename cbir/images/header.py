@@ -8,7 +8,9 @@ import struct
 from dataclasses import dataclass
 
 from cbir.errors import BadPicture
-from cbir.images import boxes, tiff
+from cbir.images import boxes, pam, tiff
+
+NO_GREY_ALPHA = "grey with alpha, which can't be decoded in this format; save it as PNG"
 
 U16, U32 = struct.Struct(">H"), struct.Struct(">I")
 
@@ -18,7 +20,8 @@ class Header:
     """What a picture says of itself. `exif` is False only where there is none for sure.
 
     `turn` is the orientation that an AVIF's or HEIC's container asks for, in EXIF's numbers;
-    None where the container asks for none, so that EXIF itself has the word.
+    None where the container asks for none, so that EXIF itself has the word. `bits`: what a
+    channel has of the 16 that it is decoded to; `multiplied`: alpha is in the colours already.
     """
 
     format: str
@@ -28,6 +31,8 @@ class Header:
     progressive: bool = False
     exif: bool = True
     turn: int | None = None
+    bits: int = 16
+    multiplied: bool = False
 
     @property
     def pixels(self) -> int:
@@ -44,7 +49,7 @@ def read_header(data: bytes) -> Header:
         raise BadPicture("the file is empty")
     try:
         header = _dispatch(data)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, LookupError, ValueError, OverflowError) as error:
         raise BadPicture("its header is truncated or damaged") from error
     if header.width < 1 or header.height < 1:
         raise BadPicture(f"its header says {header.width}×{header.height} pixels")
@@ -65,10 +70,10 @@ def _dispatch(data: bytes) -> Header:
         return _bmp(data)
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         found = tiff.read(data)
-        return Header("TIFF", found.width, found.height, alpha=found.alpha)
+        return Header("TIFF", *found[:3], multiplied=found.multiplied)
     if data[4:8] == b"ftyp":
         still = boxes.read_still(data)
-        return Header(still.format, still.width, still.height, alpha=True, turn=still.turn)
+        return Header(*still[:4], turn=still.turn, bits=still.bits)
     if data.startswith(b"\0\0\0\x0cjP  ") or data.startswith(b"\xff\x4f\xff\x51"):
         return _jpeg2000(data)
     if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
@@ -78,18 +83,23 @@ def _dispatch(data: bytes) -> Header:
 
 def _jpeg(data: bytes) -> Header:
     at = 2
-    exif = False
+    exif = progressive = False
+    width = height = 0
     while True:
         while data[at] == 0xFF and data[at + 1] == 0xFF:
             at += 1  # fill bytes may precede a marker
         if data[at] != 0xFF:
             raise ValueError("no marker where one must be")
         marker = data[at + 1]
+        if marker == 0xDA and width:  # pixels follow; EXIF may stand anywhere before them
+            return Header("JPEG", width, height, progressive=progressive, exif=exif)
         # SOF0-15 hold the size; C4, C8 and CC in that range are other things.
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 5)
             progressive = marker in (0xC2, 0xC6, 0xCA, 0xCE)
-            return Header("JPEG", width, height, progressive=progressive, exif=exif)
+        elif marker < 0xC0 and marker != 0x01:
+            # libjpeg would skip this as rubbish, and find another size than we would.
+            raise ValueError("no marker where one must be")
         exif = exif or marker == 0xE1
         alone = marker == 0x01 or 0xD0 <= marker <= 0xD8
         at += 2 if alone else 2 + U16.unpack_from(data, at + 2)[0]
@@ -138,22 +148,24 @@ def _jpeg2000(data: bytes) -> Header:
     if at < 0:
         raise ValueError("no ihdr box")
     height, width, channels = struct.unpack_from(">IIH", data, at + 4)
+    if channels == 2:
+        raise BadPicture(NO_GREY_ALPHA)
     return Header("JPEG 2000", width, height, alpha=channels in (2, 4))
 
 
 def _netpbm(data: bytes) -> Header:
-    head = data[:4096]
-    if head[1:2] == b"7":
-        lines = [line.split() for line in head.split(b"ENDHDR")[0].splitlines()]
-        fields = {line[0]: line[-1] for line in lines if len(line) >= 2}
-        depth = int(fields[b"DEPTH"])
-        width, height = int(fields[b"WIDTH"]), int(fields[b"HEIGHT"])
-        return Header("PAM", width, height, alpha=depth in (2, 4))
+    if data[1:2] == b"7":
+        plan = pam.read_plan(data)
+        return Header("PAM", plan.width, plan.height, alpha=plan.alpha)
+    wanted = 2 if data[1:2] in b"14" else 3  # bitmaps have no largest value
     words: list[bytes] = []
-    for line in head[2:].splitlines():
+    for line in data[2:4096].splitlines():
         words += line.split(b"#")[0].split()
-        if len(words) >= 2:
+        if len(words) >= wanted:
             break
+    if wanted == 3 and int(words[2]) not in (255, 65535):
+        # OpenCV would take the values as they are, and the picture would be nearly black.
+        raise BadPicture(f"a PNM whose values end at {int(words[2])}; save it with 8 or 16 bits")
     return Header("PNM", int(words[0]), int(words[1]))
 
 

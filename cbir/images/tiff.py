@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from cbir.errors import BadPicture
 
-WIDTH, HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT = 256, 257, 338, 339
+WIDTH, HEIGHT, BITS, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 256, 257, 258, 277, 338, 339
 FLOATING_POINT = 3
+MULTIPLIED, APART = 1, 2
 SIZES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # TIFF field type -> struct code
 
 
@@ -14,6 +15,7 @@ class Page(NamedTuple):
     width: int
     height: int
     alpha: bool
+    multiplied: bool
 
 
 def read(data: bytes) -> Page:
@@ -21,7 +23,13 @@ def read(data: bytes) -> Page:
     tags = _tags(data)
     if tags.get(SAMPLE_FORMAT) == FLOATING_POINT:
         raise BadPicture("a floating-point TIFF; save it with 8 or 16 bits a channel")
-    return Page(tags[WIDTH], tags[HEIGHT], alpha=tags.get(EXTRA_SAMPLES, 0) in (1, 2))
+    extra = tags.get(EXTRA_SAMPLES, 0)
+    alpha = extra in (MULTIPLIED, APART)
+    if alpha and tags.get(SAMPLES) == 2:
+        raise BadPicture("grey with alpha, which can't be decoded in a TIFF; save it as PNG")
+    # OpenCV multiplies alpha into 8-bit colours itself, and leaves 16-bit ones as they are.
+    multiplied = alpha and not (extra == APART and tags.get(BITS) == 16)
+    return Page(tags[WIDTH], tags[HEIGHT], alpha, multiplied)
 
 
 def _tags(data: bytes) -> dict[int, int]:
@@ -35,7 +43,7 @@ def _tags(data: bytes) -> dict[int, int]:
     tags = {}
     for start in range(at, at + min(count, 4096) * entry, entry):
         tag, kind, values = struct.unpack_from(order + "HH" + word, data, start)
-        if kind not in SIZES or not values:
+        if kind not in SIZES or not values or tag in tags:  # of two, libtiff takes the first
             continue
         code = order + SIZES[kind]
         where = start + entry - inline

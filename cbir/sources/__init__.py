@@ -1,8 +1,10 @@
 """Where pictures come from: a folder, or a table of paths."""
 
+import os
 from pathlib import Path
 
 from cbir.errors import BadSource, did_you_mean
+from cbir.files import why_not
 from cbir.sources.files import Files
 from cbir.sources.folder import Folder
 from cbir.sources.table import SUFFIXES, Table
@@ -15,7 +17,16 @@ SAMPLES = Path("data/dataset")
 
 def open_dataset(text: str) -> Folder | Table:
     """The folder, named data set or table that a person means; BadSource when there is none."""
+    if not text:
+        raise BadSource("--dataset is empty; give a folder")
     given = Path(text)
+    try:
+        os.stat(given)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        reason = why_not(error) if isinstance(error, OSError) else "that can't be a name"
+        raise BadSource(f"can't read {text}: {reason}") from error
     for path in (given, SAMPLES / given):
         if path.is_dir():
             return Folder(path)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cbir.errors import BadPicture
+from cbir.errors import BadPicture, BadSource
 from cbir.files import read_regular, regular
 from cbir.sources.folder import Folder
 from cbir.types import Failure, Picture
@@ -46,10 +46,14 @@ class Files:
     def _of_folder(self, name: str) -> Iterator[Picture]:
         folder = Folder(name)
         empty = True
-        for picture in folder.pictures():
-            yield Picture((Path(name) / picture.id).as_posix(), picture.stamp)
-            empty = False
-        failures = [Failure(f"{name}/{id}", reason) for id, reason in folder.failures]
+        try:
+            for picture in folder.pictures():
+                yield Picture((Path(name) / picture.id).as_posix(), picture.stamp)
+                empty = False
+        except BadSource as error:  # the other queries are not to blame
+            self.failures.append(Failure(name, str(error)))
+            return
+        failures = [Failure((Path(name) / id).as_posix(), why) for id, why in folder.failures]
         if empty and not failures:
             failures = [Failure(name, "a folder without pictures")]
         self.failures += failures

@@ -52,7 +52,9 @@ class Folder:
             try:
                 status = os.stat(self.root / folder)
                 key = (status.st_dev, status.st_ino)
-                if through_link and key in walked:
+                if key in walked:
+                    if not through_link:
+                        continue  # below a link that was followed: it had its turn as itself
                     where = walked[key] or "the data set itself"
                     self._fail(folder, f"a link to a folder that is walked already ({where})")
                     continue

@@ -46,23 +46,33 @@ class Table:
             else:
                 delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
                 table = csv.read_csv(
-                    self.path, parse_options=csv.ParseOptions(delimiter, newlines_in_values=True)
+                    self.path,
+                    parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
                 )
         except (pa.ArrowException, OSError) as error:
             raise BadSource(f"can't read the table {self.path}: {_first_line(error)}") from error
         if not table.num_columns or not table.num_rows:
             raise BadSource(f"the table {self.path} has no rows")
-        column = table.column(table.num_columns - 1)
+        # pandas stores an index of its own behind the columns.
+        columns = [name for name in table.column_names if not name.startswith("__index_level_")]
+        column = table.column(table.column_names.index(columns[-1]) if columns else 0)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
         if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
             raise BadSource(f"the last column of {self.path} must hold paths of pictures")
-        return [posixpath.normpath(name) for name in column.to_pylist() if name]
+        names = [name for name in column.to_pylist() if name]
+        return [name if _is_url(name) else posixpath.normpath(name) for name in names]
 
     def _inside(self, name: str) -> str:
-        if "://" in name or ":/" in name:
+        if _is_url(name):
             raise BadPicture("pictures at URLs are not supported yet; download them first")
         if os.path.isabs(name) or name.split("/")[0] == "..":
             raise BadPicture("it lies outside the table's folder")
         return name
+
+
+def _is_url(name: str) -> bool:
+    return "://" in name
 
 
 def _first_line(error: Exception) -> str:
