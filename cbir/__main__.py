@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from errno import EBADF, EIO, ENOSPC
 from importlib import import_module
 
 COMMANDS = {
@@ -14,25 +15,20 @@ COMMANDS = {
 USAGE = "usage: cbir COMMAND ...\n\ncommands:\n" + "\n".join(
     f"  {name:<12} {about}" for name, about in COMMANDS.items()
 )
+FLAGS = ("-h", "--help", "--version")
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns 0 done, 1 done in part, 2 nothing done, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(f"{USAGE}\n\n'cbir COMMAND --help' tells more")
-        return 0 if arguments else 2
-    name = arguments[0]
-    if name == "--version":
-        from cbir import __version__
-
-        print(f"cbir {__version__}")
-        return 0
+    name = arguments[0] if arguments and arguments[0] not in FLAGS else ""
+    _open_closed_streams()
     try:
-        return _run(name, arguments[1:])
+        about = not arguments or arguments[0] in FLAGS
+        return _about(arguments) if about else _run(name, arguments[1:])
     except KeyboardInterrupt:
-        return _say(name, "stopped; what was there before is unchanged", INTERRUPTED)
+        return _say(name, "stopped; each index is whole, as it was or new", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain at exit about the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,8 +40,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _say(name, str(error), 2)
         if os.environ.get("CBIR_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in (ENOSPC, EIO, EBADF):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _say(name, f"can't write the results: {error.strerror}", 2)
         what = f"{type(error).__name__}: {error}"
         return _say(name, f"unexpected error, {what} (CBIR_DEBUG=1 shows where)", 2)
+
+
+def _about(arguments: Sequence[str]) -> int:
+    """What `cbir` says without a command."""
+    if arguments and arguments[0] == "--version":
+        from cbir import __version__
+
+        print(f"cbir {__version__}", flush=True)
+        return 0
+    print(f"{USAGE}\n\n'cbir COMMAND --help' tells more", flush=True)
+    return 0 if arguments else 2
+
+
+def _open_closed_streams() -> None:
+    """A stream that the shell closed (`>&-`) takes what is written to it, and forgets it."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115 - open to the end
 
 
 def _run(name: str, arguments: Sequence[str]) -> int:
@@ -66,7 +83,8 @@ def _run(name: str, arguments: Sequence[str]) -> int:
 def _say(name: str, text: str, status: int) -> int:
     from cbir.commands.terminal import printable
 
-    print(f"cbir {printable(name)}: {printable(text)}", file=sys.stderr)
+    who = f"cbir {printable(name)}".rstrip()
+    print(f"{who}: {printable(text)}", file=sys.stderr)
     return status
 
 

@@ -7,19 +7,21 @@ and the descriptor's version. Vectors are comparable if and only if their canoni
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from cbir import descriptors
+from cbir import descriptors, distances
 from cbir.errors import BadSpec, did_you_mean
 from cbir.types import Descriptor, Image, Vectors
 
 MUST_QUOTE = re.compile(r'[,:+*"\s]')
 SETTING = re.compile(r'([^=,"]*)=("(?:[^"\\]|\\.)*"|[^,"]*)(?:,|$)')
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+NOT_SETTINGS = {"version", "distance", "pixels", "dim"}  # should a plug-in write them as fields
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ class Recipe:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {f.name: getattr(self.descriptor, f.name) for f in fields(self.descriptor)}  # type: ignore[arg-type]
+        names = _settings_of(type(self.descriptor))
+        return {name: getattr(self.descriptor, name) for name in names}
 
     @cached_property
     def slug(self) -> str:
         """A name for files: what differs from the defaults, and six digits of the spec's digest."""
-        defaults = {f.name: f.default for f in fields(self.descriptor)}  # type: ignore[arg-type]
-        changed = [v for key, v in self.settings.items() if v != defaults[key]]
+        defaults = _build(self.name, type(self.descriptor), {})
+        changed = [v for key, v in self.settings.items() if v != getattr(defaults, key)]
         if not changed:
             return self.name
         words = [re.sub(r"[^\w.]+", "_", str(value))[:24] for value in changed]
@@ -66,7 +69,8 @@ class Recipe:
 
     @property
     def dim(self) -> int | None:
-        return getattr(self.descriptor, "dim", None)
+        with _blamed(self.name):
+            return getattr(self.descriptor, "dim", None)
 
     @property
     def prepares(self) -> bool:
@@ -88,6 +92,8 @@ class Recipe:
 
 def parse(text: str) -> Recipe:
     """The recipe that a spec, typed or canonical, stands for; BadSpec when there is none."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadSpec(f"{text!r} is not UTF-8")
     name, _, rest = text.strip().partition(":")
     if re.search(r"[+*]", name):
         raise BadSpec(f"{text!r}: sums of descriptors are not supported yet; give them one by one")
@@ -120,20 +126,40 @@ def _settings(text: str, rest: str) -> dict[str, str]:
     return settings
 
 
-def _build(name: str, cls: type[Any], settings: dict[str, Any]) -> Descriptor:
-    types = get_type_hints(cls)
-    known = [f.name for f in fields(cls)]
-    for key in settings:
-        if key not in known:
-            raise BadSpec(f"{name} has no setting {key!r}{did_you_mean(key, known)}")
-    values = {
-        key: _read(name, key, value, types[key]) if isinstance(value, str) else value
-        for key, value in settings.items()
-    }
+def _settings_of(cls: type[Any]) -> list[str]:
+    return [f.name for f in fields(cls) if f.name not in NOT_SETTINGS]
+
+
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    """Turns whatever a stranger's class raises into an error that names it."""
     try:
-        return cls(**values)
+        yield
+    except BadSpec:
+        raise
     except (TypeError, ValueError) as error:
         raise BadSpec(f"{name}: {error}") from error
+    except Exception as error:
+        raise BadSpec(f"{name}: {type(error).__name__}: {error}") from error
+
+
+def _build(name: str, cls: type[Any], settings: dict[str, Any]) -> Descriptor:
+    """The descriptor, with every setting in the one form that its spec will have."""
+    with _blamed(name):
+        types = get_type_hints(cls)
+        known = _settings_of(cls)
+        for key in settings:
+            if key not in known:
+                raise BadSpec(f"{name} has no setting {key!r}{did_you_mean(key, known)}")
+        values = {f.name: f.default for f in fields(cls) if f.default is not MISSING} | settings
+        given = {key: values[key] for key in known if key in values}
+        typed = {key: _read(name, key, _plain(value), types[key]) for key, value in given.items()}
+        descriptor = cls(**typed)
+        if descriptor.distance not in distances.DISTANCES:
+            raise BadSpec(f"{name} names a distance that there is not, {descriptor.distance!r}")
+        if not (descriptor.pixels is None or int(descriptor.pixels) > 0):
+            raise BadSpec(f"{name}: pixels={descriptor.pixels} is not a number of pixels, or None")
+        return descriptor
 
 
 def _read(name: str, key: str, text: str, wanted: Any) -> Any:
@@ -141,31 +167,42 @@ def _read(name: str, key: str, text: str, wanted: Any) -> Any:
     options = get_args(wanted) if get_origin(wanted) in (Union, UnionType) else (wanted,)
     words: list[str] = []
     for option in options:
-        if get_origin(option) is Literal:
-            choices = {str(choice): choice for choice in get_args(option)}
-            if text in choices:
-                return choices[text]
-            words += choices
-        elif option is bool:
-            if text.lower() in WORDS:
-                return WORDS[text.lower()]
-            words += ["true", "false"]
-        elif option is str:
-            return text
-        elif option in (int, float):
-            try:
-                number = option(text)
-            except ValueError:
-                words.append("a whole number" if option is int else "a number")
-                continue
-            if abs(number) < float("inf"):
-                return number
-            words.append("a finite number")
-    raise BadSpec(f"{name}: {key}={text} is not {' or '.join(words) or 'possible'}")
+        found, words_for_it = _as_one(option, text)
+        if found:
+            return found[0]
+        words += words_for_it
+    raise BadSpec(f"{name}: {key}={text} is not {' or '.join(words)}")
+
+
+def _as_one(option: Any, text: str) -> tuple[list[Any], list[str]]:
+    """[the value] if the text is one of this type, and words for what would have been."""
+    if get_origin(option) is Literal:
+        choices = {_plain(choice): choice for choice in get_args(option)}
+        return ([choices[text]] if text in choices else []), list(choices)
+    if option is type(None):
+        return ([None] if text == "none" else []), ["none"]
+    if option is bool:
+        return ([WORDS[text.lower()]] if text.lower() in WORDS else []), ["true", "false"]
+    if option is str:
+        return [text], []
+    if option in (int, float):
+        try:
+            number = option(text)
+        except ValueError:
+            return [], ["a whole number" if option is int else "a number"]
+        return ([number] if abs(number) < float("inf") else []), ["a finite number"]
+    raise TypeError(f"a setting of type {option}, which a spec can't say")
+
+
+def _plain(value: Any) -> str:
+    """A setting as text, before it is quoted."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def _write(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = _plain(value)
     return json.dumps(text, ensure_ascii=False) if MUST_QUOTE.search(text) or not text else text
 
 

@@ -15,8 +15,9 @@ def register(name: str, *aliases: str) -> Callable[[Class], Class]:
     """A decorator that makes a descriptor known by `name`, and by other names for it."""
 
     def remember(cls: Class) -> Class:
-        if _classes.get(name, cls) is not cls:
-            raise BadSpec(f"two descriptors are called {name!r}")
+        for taken in (name, *aliases):
+            if _classes.get(_aliases.get(taken, taken), cls) is not cls:
+                raise BadSpec(f"two descriptors are called {taken!r}")
         _classes[name] = cls
         _aliases.update(dict.fromkeys(aliases, name))
         return cls

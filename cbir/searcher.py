@@ -1,5 +1,7 @@
 """Exact search: every vector is looked at, and the answer is the true one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cbir import distances
@@ -19,29 +21,34 @@ class Searcher:
 
     def __init__(self, index: Index, distance: str = "chi2", engine: Engine = "auto"):
         self.index = index
-        self.blocks = _blocks(index)
+        self.ids, self.blocks = _sorted(index)
         self.distance = distances.check(distance, self.blocks.nonnegative).name
         self.engine: Engine = engine
 
     def search(self, vectors: Vectors, limit: int = 3) -> list[list[Hit]]:
         """For each query row (q, d) its `limit` nearest pictures, nearest first, ties by id."""
         vectors = np.atleast_2d(np.asarray(vectors, np.float32))
-        if vectors.shape[1] != self.blocks.dim and len(self.blocks):
+        if not len(self.blocks):
+            return [[] for _ in vectors]
+        if vectors.shape[1] != self.blocks.dim:
             raise BadIndex(
                 f"the query has {vectors.shape[1]} values and the index {self.blocks.dim}; "
                 "they were not made by the same descriptor"
             )
         found = distances.nearest(vectors, self.blocks, limit, self.distance, self.engine)
-        ids = self.index.ids
         return [
-            [Hit(ids[row], float(d)) for row, d in zip(rows, near, strict=True)]
+            [Hit(self.ids[row], float(d)) for row, d in zip(rows, near, strict=True)]
             for rows, near in found
         ]
 
 
-def _blocks(index: Index) -> ColumnBlocks:
+def _sorted(index: Index) -> tuple[Sequence[str], ColumnBlocks]:
+    """Ids and blocks, sorted by id, as ties are to be."""
     blocks = getattr(index, "blocks", None)
-    if isinstance(blocks, ColumnBlocks):
-        return blocks
-    pieces = [vectors for _, vectors in index.rows()]
-    return distances.from_vectors(np.concatenate(pieces) if pieces else np.zeros((0, 1), "f4"))
+    if isinstance(blocks, ColumnBlocks):  # of a VectorIndex, which is sorted
+        return index.ids, blocks
+    pieces = list(index.rows())
+    ids = [id for names, _ in pieces for id in names]
+    vectors = np.concatenate([rows for _, rows in pieces]) if pieces else np.zeros((0, 1), "f4")
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    return [ids[i] for i in order], distances.from_vectors(vectors[order])

@@ -26,12 +26,13 @@ def run(args: Namespace, terminal: Terminal) -> int:
     for name in descriptors.names():
         try:
             recipe = parse(name)
+            fields, lines = _fields(recipe), list(_lines(recipe))
         except BadSpec as error:
             terminal.error(str(error))
             broken = 1
             continue
-        terminal.record(_fields(recipe))
-        for line in _lines(recipe):
+        terminal.record(fields)
+        for line in lines:
             terminal.result(line)
     return broken
 

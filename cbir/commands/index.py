@@ -5,6 +5,7 @@ import io
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from cbir.commands import options
@@ -14,7 +15,7 @@ from cbir.errors import BadSource, CbirError
 from cbir.files import check_output, replacing
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import Recipe, parse
-from cbir.sources import open_dataset
+from cbir.sources import Folder, Table, open_dataset
 from cbir.types import Failure
 from cbir.vector_index.plain import full_size
 from cbir.vector_index.writer import VectorIndexWriter
@@ -63,10 +64,33 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.failures:
         check_output(Path(args.failures))  # now, and not after the work
     settings = Settings(args.workers or 0, args.batch_size, round(args.max_megapixels * 1e6))
-    writers = [
-        VectorIndexWriter(path, recipe, source.root, args.plain)
-        for path, recipe in zip(paths, recipes, strict=True)
-    ]
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(VectorIndexWriter(path, recipe, source.root, args.plain))
+            for path, recipe in zip(paths, recipes, strict=True)
+        ]
+        failed = _describe_all(source, recipes, writers, settings, terminal)
+        everything = sorted({failure for some in failed for failure in some})
+        listed_in = Path(args.failures) if args.failures else _failures_place(paths[0].parent)
+        _write_failures(listed_in, everything)
+        written = [
+            _commit(terminal, writer, failures, started)
+            for writer, failures in zip(writers, failed, strict=True)
+        ]
+    if not any(written):
+        raise BadSource(_nothing(args.dataset, everything, listed_in))
+    terminal.failures(everything, listed_in)
+    return 0 if all(written) and not everything else 1
+
+
+def _describe_all(
+    source: Folder | Table,
+    recipes: Sequence[Recipe],
+    writers: Sequence[VectorIndexWriter],
+    settings: Settings,
+    terminal: Terminal,
+) -> list[list[Failure]]:
+    """Hands all vectors to the writers; returns what failed, for each recipe, sorted."""
     failed: list[list[Failure]] = [[] for _ in recipes]
     with terminal.without_chatter(), terminal.progress("indexing") as progress:
         pictures = list(source.pictures())
@@ -80,19 +104,17 @@ def run(args: Namespace, terminal: Terminal) -> int:
                     failed[number] += result.failures
                 done += len(result.failures) if result.recipe in (None, 0) else 0
             progress(done, len(pictures))
-    failed = [sorted([*source.failures, *some]) for some in failed]
-    everything = sorted({failure for some in failed for failure in some})
-    listed_in = Path(args.failures) if args.failures else _failures_place(paths[0].parent)
-    _write_failures(listed_in, everything)
-    written = [
-        _commit(terminal, writer, failures, started)
-        for writer, failures in zip(writers, failed, strict=True)
-    ]
-    terminal.failures(everything, listed_in)
-    if not any(written):
-        why = "every picture failed" if everything else "it holds no pictures"
-        raise BadSource(f"nothing to index in {args.dataset}: {why}")
-    return 0 if all(written) and not everything else 1
+    return [sorted([*source.failures, *some]) for some in failed]
+
+
+def _nothing(dataset: str, failures: Sequence[Failure], listed_in: Path) -> str:
+    if not failures:
+        return f"nothing to index in {dataset}: it holds no pictures"
+    first = failures[0]
+    return (
+        f"nothing to index in {dataset}: every picture failed ({first.id}: {first.reason}); "
+        f"all are listed in {listed_in}"
+    )
 
 
 def _recipes(specs: Sequence[str], plain: bool) -> list[Recipe]:

@@ -2,9 +2,11 @@
 
 import os
 import re
+import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from cbir import plots
@@ -69,8 +71,9 @@ class Montage:
             if self.show:
                 _show(terminal, sheet, str(self.file))
         if self.missing:
+            results = "1 result" if self.missing == 1 else f"{self.missing} results"
             terminal.note(
-                f"{self.missing} results could not be drawn: they are not in {self.folder.root}; "
+                f"{results} could not be drawn: not in {self.folder.root}; "
                 "--result-path DIR says where they are"
             )
 
@@ -102,9 +105,7 @@ def _thumbnail(source: Source, id: str) -> Image | None:
 
 def _show(terminal: Terminal, sheet: Image, title: str) -> None:
     """A window until a key is pressed. Without a display OpenCV would abort the whole process."""
-    if sys.platform == "linux" and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
+    if not _display_answers():
         terminal.error("--show needs a display, and there is none here")
         return
     try:
@@ -115,3 +116,17 @@ def _show(terminal: Terminal, sheet: Image, title: str) -> None:
         cv2.destroyWindow(title)
     except cv2.error:
         terminal.error("--show needs the opencv-python package; the headless one has no windows")
+
+
+@cache
+def _display_answers() -> bool:
+    """Whether a window can be opened. Tried in a process of its own, which OpenCV may abort."""
+    if sys.platform == "linux" and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return False
+    command = [sys.executable, "-c", "import cv2; cv2.namedWindow('cbir')"]
+    try:
+        return not subprocess.run(command, capture_output=True, timeout=20).returncode
+    except subprocess.TimeoutExpired:
+        return False

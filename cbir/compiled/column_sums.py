@@ -11,43 +11,59 @@ import numpy as np
 
 from cbir.compiled.jit import jit
 
+COLUMNS_A_PART = 64
+
 
 @jit(fastmath=True, error_model="numpy")
 def ratio(columns: Any, values: Any, ends: Any, block: Any, out: Any) -> None:
     """f = ab/(a+b). Four columns a pass, so that sums are loaded and stored a quarter as often."""
     rows = block.shape[1]
+    part = np.empty(rows, np.float32)
     for q in range(out.shape[0]):
         total = out[q]
         at = ends[q]
-        while at + 4 <= ends[q + 1]:
-            a, b, c, d = values[at], values[at + 1], values[at + 2], values[at + 3]
-            w, x = block[columns[at]], block[columns[at + 1]]
-            y, z = block[columns[at + 2]], block[columns[at + 3]]
-            for i in range(rows):
-                total[i] += (
-                    a * w[i] / (a + w[i])
-                    + b * x[i] / (b + x[i])
-                    + c * y[i] / (c + y[i])
-                    + d * z[i] / (d + z[i])
-                )
-            at += 4
         while at < ends[q + 1]:
-            a, w = values[at], block[columns[at]]
+            end = min(at + COLUMNS_A_PART, ends[q + 1])
+            part[:] = 0
+            while at + 4 <= end:
+                a, b, c, d = values[at], values[at + 1], values[at + 2], values[at + 3]
+                w, x = block[columns[at]], block[columns[at + 1]]
+                y, z = block[columns[at + 2]], block[columns[at + 3]]
+                for i in range(rows):
+                    part[i] += (
+                        a * w[i] / (a + w[i])
+                        + b * x[i] / (b + x[i])
+                        + c * y[i] / (c + y[i])
+                        + d * z[i] / (d + z[i])
+                    )
+                at += 4
+            while at < end:
+                a, w = values[at], block[columns[at]]
+                for i in range(rows):
+                    part[i] += a * w[i] / (a + w[i])
+                at += 1
             for i in range(rows):
-                total[i] += a * w[i] / (a + w[i])
-            at += 1
+                total[i] += part[i]
 
 
 @jit(fastmath=True, error_model="numpy")
 def minimum(columns: Any, values: Any, ends: Any, block: Any, out: Any) -> None:
     """f = min(a, b)."""
     rows = block.shape[1]
+    part = np.empty(rows, np.float32)
     for q in range(out.shape[0]):
         total = out[q]
-        for at in range(ends[q], ends[q + 1]):
-            a, w = values[at], block[columns[at]]
+        at = ends[q]
+        while at < ends[q + 1]:
+            end = min(at + COLUMNS_A_PART, ends[q + 1])
+            part[:] = 0
+            while at < end:
+                a, w = values[at], block[columns[at]]
+                for i in range(rows):
+                    part[i] += min(a, w[i])
+                at += 1
             for i in range(rows):
-                total[i] += min(a, w[i])
+                total[i] += part[i]
 
 
 # Compiled, or loaded from the cache, at import and not in some thread.

@@ -73,4 +73,6 @@ def count(pixels: Any, counts: Any) -> None:
 
 
 # Compiled, or loaded from the cache, at import and not at the first picture in some thread.
-count(np.zeros(0, np.uint8), np.zeros(288, np.int64))
+_none = np.zeros(0, np.uint8)
+_none.flags.writeable = False
+count(_none, np.zeros(288, np.int64))

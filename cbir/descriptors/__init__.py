@@ -51,7 +51,7 @@ def _load(entry: EntryPoint) -> type[Any]:
     package = entry.dist.name if entry.dist else entry.value
     try:
         cls = entry.load()
-    except Exception as error:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
         raise BadSpec(
             f"the plug-in {entry.name!r} of the package {package} can't be loaded: "
             f"{type(error).__name__}: {error}"

@@ -18,6 +18,7 @@ from cbir.types import Image
 Bins = tuple[int, int, int]
 
 COMPILED_BINS = (8, 12, 3)
+EXACT = 1 << 24
 
 
 def count(
@@ -31,13 +32,21 @@ def count(
         kernel = COMPILED.ready(engine)
         if kernel is not None:
             counts = np.empty(total, np.int64)
-            kernel(np.ascontiguousarray(image).ravel(), counts)
+            pixels = np.ascontiguousarray(image).ravel()
+            pixels.flags.writeable = False  # the kernel is compiled for one kind of array
+            kernel(pixels, counts)
             return counts
     with COMPILED.plain():
-        hsv = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2HSV)
-        found = cv2.calcHist([hsv], [0, 1, 2], mask, list(bins), [0, 180, 0, 256, 0, 256])
-        # calcHist counts whole numbers and returns float32, which holds them up to 2^24 a bin.
-        return found.ravel().astype(np.int64)
+        # calcHist returns float32, which counts up to 2^24; a strip has no more pixels than that.
+        rows = max(1, EXACT // image.shape[1])
+        counts = np.zeros(total, np.int64)
+        for start in range(0, len(image), rows):
+            strip = slice(start, start + rows)
+            hsv = cv2.cvtColor(np.ascontiguousarray(image[strip]), cv2.COLOR_RGB2HSV)
+            part = None if mask is None else mask[strip]
+            found = cv2.calcHist([hsv], [0, 1, 2], part, list(bins), [0, 180, 0, 256, 0, 256])
+            counts += found.ravel().astype(np.int64)
+        return counts
 
 
 def _load() -> Callable[..., None]:

@@ -27,6 +27,9 @@ from cbir.types import Vectors
 
 __all__ = ["DISTANCES", "ColumnBlocks", "check", "from_vectors", "nearest", "pairwise"]
 
+TAME = (1e-12, 1e15)
+"""Between these sizes of vectors, float32 neither overflows nor vanishes in any score."""
+
 SCORES_AT_ONCE = 16 << 20
 """How many scores are held at a time: 64 MB of float32, whatever is compared with whatever."""
 
@@ -50,10 +53,10 @@ def check(name: str, nonnegative: bool) -> Distance:
 
 
 def pairwise(a: Vectors, b: Vectors, name: str = "chi2", engine: Engine = "auto") -> Vectors:
-    """All distances (n, m) between the rows of `a` and of `b`, within 1e-6 of the vectors' size.
+    """All distances (n, m) between the rows of `a` and of `b`, as float32.
 
-    Beside the result itself only some blocks are held. Euclidean and hellinger take a root, so
-    that near zero they are coarser; `nearest` is exact there too.
+    Off by some 1e-6 of the vectors' size. Euclidean and hellinger take a root, so that near zero
+    they are coarser; `nearest` is exact there too. Beside the result only some blocks are held.
     """
     a, b = _two(a), _two(b)
     _same_dim(a.shape[1], b.shape[1])
@@ -61,6 +64,11 @@ def pairwise(a: Vectors, b: Vectors, name: str = "chi2", engine: Engine = "auto"
     nonnegative = blocks.nonnegative and _nonnegative(a)
     distance = check(name, nonnegative)
     out = np.empty((len(a), len(b)), np.float32)
+    if not _tame(a, blocks):
+        everything = np.arange(len(b))
+        for row, wild in zip(out, a, strict=True):
+            row[:] = _exact(distance, wild, everything, blocks)
+        return out
     for rows in _groups(len(a), blocks.block_rows):
         asked = Asked.of(a[rows], nonnegative, engine)
         _announce(distance, asked, len(b))
@@ -84,6 +92,8 @@ def nearest(
     """
     queries = _two(queries)
     _same_dim(queries.shape[1], blocks.dim)
+    if limit < 1:
+        raise BadSpec(f"{limit} nearest can't be found; ask for at least 1")
     nonnegative = blocks.nonnegative and _nonnegative(queries)
     distance = check(name, nonnegative)
     found = []
@@ -91,7 +101,10 @@ def nearest(
     for group in _groups(len(queries), min(max(len(blocks), 1), SCORES_AT_ONCE)):
         asked = Asked.of(queries[group], nonnegative, engine)
         _announce(distance, asked, len(blocks))
-        candidates = _candidates(asked, blocks, limit, distance)
+        if _tame(asked.vectors, blocks):
+            candidates = _candidates(asked, blocks, limit, distance)
+        else:
+            candidates = [np.arange(len(blocks))] * len(asked.vectors)
         for query, rows in zip(asked.vectors, candidates, strict=True):
             distances = _exact(distance, query, rows, blocks)
             order = np.lexsort((rows, distances))[:limit]
@@ -114,10 +127,10 @@ def _candidates(
         scores = _scores(asked, blocks, numbers, distance)
         for i, row in enumerate(scores):
             bounds[i] = min(bounds[i], _upper_bound(row, limit))
-            near = np.flatnonzero(row <= bounds[i] + slack)
+            near = np.flatnonzero(~(row > bounds[i] + slack))  # this way NaN counts as near
             kept[i].append((near + start, row[near]))
     return [
-        np.concatenate([rows[scores <= bound + slack] for rows, scores in pieces])
+        np.concatenate([rows[~(scores > bound + slack)] for rows, scores in pieces])
         if pieces
         else np.zeros(0, np.intp)
         for pieces, bound in zip(kept, bounds, strict=True)
@@ -205,6 +218,13 @@ def _announce(distance: Distance, asked: Asked, rows: int) -> None:
 def _groups(count: int, per_item: int) -> Iterator[slice]:
     size = max(1, min(256, SCORES_AT_ONCE // per_item))
     return (slice(i, i + size) for i in range(0, count, size))
+
+
+def _tame(vectors: Vectors, blocks: ColumnBlocks) -> bool:
+    """Whether scores can be trusted; for vectors of absurd sizes only exact formulas are."""
+    squares = np.square(vectors.astype(np.float64)).sum(axis=1).max(initial=0)
+    largest = max(float(squares), float(blocks.squares.max(initial=0))) ** 0.5
+    return largest == 0 or TAME[0] < largest < TAME[1]
 
 
 def _nonnegative(vectors: Vectors) -> bool:

@@ -2,7 +2,8 @@
 
 f is `ratio`, ab/(a+b), which chi-squared needs, or `minimum`, min(a, b), for intersection and
 manhattan. Twice the same sum: in NumPy, which starts at once, and compiled, four to six times
-faster, which takes half a second to load (see cbir.compiled). Both add float32 in column order.
+faster, which takes half a second to load (see cbir.compiled). Both add float32, 64 columns at a
+time, so that rounding does not grow with every column.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from cbir.types import Vectors
 
 Kind = Literal["ratio", "minimum"]
 Kernel = Callable[..., None]
+
+COLUMNS_A_PART = 64
 
 # Measured: NumPy's seconds for one column of one row, on a block of 4,096 rows.
 PLAIN_SECONDS_A_VALUE = 1.2e-9
@@ -50,8 +53,11 @@ def is_compiled(engine: Engine) -> bool:
 
 
 def _plain(kind: Kind, query: NDArray, block: NDArray, total: NDArray) -> None:
-    first, second = np.empty_like(total), np.empty_like(total)
-    for column in np.flatnonzero(query):
+    first, second, part = (np.zeros_like(total) for _ in range(3))
+    for number, column in enumerate(np.flatnonzero(query)):
+        if number % COLUMNS_A_PART == 0:
+            np.add(total, part, out=total)
+            part[:] = 0
         values, a = block[column], query[column]
         if kind == "ratio":
             np.multiply(values, a, out=first)
@@ -59,7 +65,8 @@ def _plain(kind: Kind, query: NDArray, block: NDArray, total: NDArray) -> None:
             np.divide(first, second, out=first)
         else:
             np.minimum(values, a, out=first)
-        np.add(total, first, out=total)
+        np.add(part, first, out=part)
+    np.add(total, part, out=total)
 
 
 def _load() -> dict[str, Kernel]:

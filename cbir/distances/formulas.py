@@ -65,8 +65,10 @@ class Distance:
 
     def slack(self, asked: Asked, everything: Block) -> float:
         """How far a score may be off, by float32's rounding over so many columns."""
+        # Column sums are added up 64 at a time, and matrix products some hundred at a time: so
+        # many roundings can follow one another before their sum is rounded with the others.
         dim = asked.vectors.shape[1]
-        return 6e-8 * (16 + 4 * dim**0.5) * max(self.magnitude(asked, everything), 1e-30)
+        return 6e-8 * (16 + min(dim, 400) + dim / 16) * self.magnitude(asked, everything)
 
 
 def _chi2(a: NDArray, b: NDArray) -> NDArray:
@@ -82,8 +84,10 @@ def _chi2_score(asked: Asked, block: Block) -> NDArray[np.float32]:
 
 
 def _cosine(a: NDArray, b: NDArray) -> NDArray:
-    lengths = np.sqrt(a @ a) * np.sqrt(np.einsum("cd,cd->c", b, b))
-    return 1 - np.divide(b @ a, lengths, out=np.zeros(len(b)), where=lengths > 0)
+    # Sums by row, because a matrix product rounds equal rows differently in different places.
+    lengths = np.sqrt(np.square(a).sum()) * np.sqrt(np.square(b).sum(1))
+    cosines = np.divide((b * a).sum(1), lengths, out=np.zeros(len(b)), where=lengths > 0)
+    return np.maximum(1 - cosines, 0)
 
 
 def _cosine_score(asked: Asked, block: Block) -> NDArray[np.float32]:
@@ -114,7 +118,7 @@ def _manhattan_score(asked: Asked, block: Block) -> NDArray[np.float32]:
     difference = np.empty_like(block.columns)
     for query, score in zip(asked.vectors, out, strict=True):
         np.subtract(block.columns, query[:, None], out=difference)
-        np.abs(difference, out=difference).sum(axis=0, out=score)
+        score[:] = np.abs(difference, out=difference).sum(axis=0, dtype=np.float64)
     return out
 
 
@@ -171,9 +175,11 @@ DISTANCES = {
     distance.name: distance
     for distance in (
         Distance("chi2", _chi2, _chi2_score, _mass, _not_below_zero, True, True),
-        Distance("cosine", _cosine, _cosine_score, _one),
+        Distance("cosine", _cosine, _cosine_score, _one, _not_below_zero),
         Distance("euclidean", _euclidean, _euclidean_score, _energy, _root),
-        Distance("manhattan", _manhattan, _manhattan_score, _length, by_column=True),
+        Distance(
+            "manhattan", _manhattan, _manhattan_score, _length, _not_below_zero, by_column=True
+        ),
         Distance("hellinger", _hellinger, _hellinger_score, _mass, _root, True),
         Distance(
             "intersection", _intersection, _intersection_score, _one, _not_below_zero, True, True

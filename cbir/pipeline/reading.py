@@ -79,14 +79,20 @@ class Reader:
             pixels: decode(data, pixels, max_pixels=self.max_pixels, header=header)
             for pixels in self.scales
         }
-        kept = 0
-        for number, recipe in enumerate(self.recipes):
+        for image in images.values():
+            image.flags.writeable = False  # several recipes may look at it
+        made: list[Any] = []
+        for recipe in self.recipes:
             try:
-                item = recipe.prepare(images[recipe.pixels])
+                made.append(recipe.prepare(images[recipe.pixels]))
             except (BadSpec, MissingPackage, MemoryError):
                 raise
             except Exception as error:  # a plug-in may raise anything; the run must go on
-                task.fail(number, id, reason(recipe, error))
+                made.append(error)
+        kept = 0
+        for number, item in enumerate(made):
+            if isinstance(item, Exception):
+                task.fail(number, id, reason(self.recipes[number], item))
                 continue
             ids, items = task.prepared[number]
             ids.append(id)

@@ -56,7 +56,7 @@ class VectorIndex:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "VectorIndex":
         """The index in a file; BadIndex, with the reason, for what is not one."""
-        path = Path(path)
+        path = followed(Path(path))
         try:
             found = _fresh_sidecar(path) or _rebuilt(path)
         except BadIndex as error:
@@ -70,7 +70,7 @@ class VectorIndex:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """The index as a CSV with its sidecar. Whole or not at all."""
-        path = Path(path)
+        path = followed(Path(path))
         header = Header(self.spec, self.dim, self.distance, relative_root(self.root, path))
         write_files(path, header, self.rows)
 
@@ -101,6 +101,11 @@ class VectorIndex:
         if at == len(self.ids) or self.ids[at] != id:
             raise BadIndex(f"the index holds no {id!r}")
         return at
+
+
+def followed(path: Path) -> Path:
+    """What a link leads to: the sidecar and the root belong beside the index itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -155,7 +160,7 @@ def write_files(
 def looks_like_an_index(path: Path) -> bool:
     """Whether a file may be replaced by an index: one of ours, a tutorial's, or empty."""
     line, _ = csv_file.first_lines(path)
-    return not line or line.startswith(csv_file.MARK) or csv_file.plain_dim(line) is not None
+    return not line or line.startswith(csv_file.MARK) or csv_file.plain_dim(path) is not None
 
 
 def csv_rows(path: Path) -> tuple[Header, Iterator[Rows]]:
@@ -164,7 +169,7 @@ def csv_rows(path: Path) -> tuple[Header, Iterator[Rows]]:
     if line.startswith(csv_file.MARK):
         header = csv_file.read_header(line, columns)
         return header, _checked(csv_file.read_rows(path, header, header.dim))
-    dim = csv_file.plain_dim(line)
+    dim = csv_file.plain_dim(path)
     if dim is None:
         raise BadIndex("this is not an index; index.py --dataset DIR writes one")
     # How a plain file was normalised is known once all its rows have been seen.

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cbir import recipe
+from cbir import distances, recipe
 from cbir.errors import BadIndex, BadSpec
-from cbir.vector_index import csv_rows, sidecar
+from cbir.vector_index import csv_rows, followed, sidecar
 from cbir.vector_index.csv_file import Header, first_lines
 from cbir.vector_index.sidecar import Sidecar, Stamp
 
@@ -25,7 +25,7 @@ class Report(NamedTuple):
 
 def check(path: str | Path, progress: Callable[[int, int | None], None]) -> Report:
     """Reads the whole CSV and compares its sidecar with it; BadIndex if it can't be read at all."""
-    path = Path(path)
+    path = followed(Path(path))
     try:
         first_lines(path)
     except BadIndex as error:
@@ -79,6 +79,7 @@ def _differing(beside: Sidecar, start: int, names: Sequence[str], vectors: np.nd
 
 def _spec_problems(header: Header) -> Iterator[str]:
     try:
+        distances.get(header.distance)
         made_by = recipe.parse(header.spec)
     except BadSpec as error:
         yield f"no installed descriptor can search it: {error}"
@@ -99,7 +100,7 @@ def _picture_problems(
     if not root.is_dir():
         unchecked.append(f"its pictures: their folder {os.path.normpath(root)} is not there")
         return
-    gone = [id for id in ids if not (root / id).is_file()]
+    gone = [id for id in ids if not os.path.isfile(root / id)]
     if gone:
         some = ", ".join(gone[:3]) + (" …" if len(gone) > 3 else "")
         yield f"{len(gone)} of its pictures are gone ({some}); index.py brings it up to date"

@@ -9,23 +9,24 @@ the shortest that restore the float32 exactly.
 """
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from errno import ENOENT
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from cbir.errors import BadIndex
-from cbir.files import why_not
+from cbir.errors import BadIndex, BadPicture
+from cbir.files import regular, why_not
 from cbir.types import Vectors
 
 FORMAT = 1
 MARK = b"# cbir "
+BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 24
 READ_BYTES = 8 << 20
 WRITERS = 2
@@ -51,7 +52,7 @@ class Header:
         """From a file's JSON, which may hold anything; BadIndex when it does not fit."""
         if not isinstance(fields, dict):
             raise BadIndex("its first line is not a cbir header")
-        if fields.get("format") != FORMAT:
+        if type(fields.get("format")) is not int or fields["format"] != FORMAT:
             raise BadIndex(
                 f"it has format {fields.get('format')!r}, and this version reads format {FORMAT}; "
                 "upgrade, or index the pictures again"
@@ -67,11 +68,15 @@ class Header:
 def first_lines(path: Path) -> tuple[bytes, bytes]:
     """The first two lines; BadIndex when there is no such file."""
     try:
+        regular(str(path))
         with open(path, "rb") as file:
-            return file.readline(LONGEST_LINE), file.readline(LONGEST_LINE)
+            first, second = file.readline(LONGEST_LINE), file.readline(LONGEST_LINE)
+            return first.removeprefix(BOM), second  # spreadsheets put a mark before the text
+    except BadPicture as error:
+        hint = "" if path.exists() else "; index.py --dataset DIR writes one"
+        raise BadIndex(f"{error}{hint}") from error
     except OSError as error:
-        hint = "; index.py --dataset DIR writes one" if error.errno == ENOENT else ""
-        raise BadIndex(why_not(error) + hint) from error
+        raise BadIndex(why_not(error)) from error
 
 
 def read_header(line: bytes, columns: bytes) -> Header:
@@ -79,7 +84,7 @@ def read_header(line: bytes, columns: bytes) -> Header:
     try:
         header = Header.from_fields(json.loads(line.removeprefix(MARK)))
         names = next(csv.reader([columns.decode()]), [])
-    except (ValueError, csv.Error) as error:
+    except (ValueError, csv.Error, RecursionError) as error:
         raise BadIndex("its first lines are damaged") from error
     # Compared by length first: the first line may claim a billion columns.
     if len(names) != header.dim + 1 or names != column_names(header.dim):
@@ -162,11 +167,14 @@ def _block_size(dim: int) -> int:
     return max(READ_BYTES, dim * 32)
 
 
-def plain_dim(line: bytes) -> int | None:
+def plain_dim(path: Path) -> int | None:
     """How many numbers follow the name in a file without a header; None if it is no such file."""
     try:
-        cells = next(csv.reader([line.decode("utf-8")]), [])
-        np.array(cells[1:], np.float32)
-    except (ValueError, csv.Error):
+        with open(path, "rb") as file:
+            # More than the first line, because a name may hold a line break.
+            text = file.read(LONGEST_LINE).decode("utf-8", "ignore")
+        cells = next(csv.reader(io.StringIO(text, newline="")), [])
+        np.array(cells[1:], np.float64)
+    except (OSError, ValueError, csv.Error):
         return None
     return len(cells) - 1 if len(cells) > 1 else None

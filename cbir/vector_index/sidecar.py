@@ -1,12 +1,15 @@
 """`index.csv.vectors`: the numbers of an index, laid out for searching and mapped into memory.
 
 It records size and time of the CSV that it belongs to; the CSV is the truth, and a sidecar that
-does not fit is made again. Sections, each with a CRC-32, then a JSON footer, its length, a mark:
+does not fit is made again. Sections, then a JSON footer with a CRC-32 of each section, and at the
+end the CRC-32 and the length of the footer and a mark. Sections are
 blocks (float32, see cbir.distances.blocks), sums, squares, the ends of the ids, and the ids.
 """
 
 import json
 import os
+import stat
+import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +23,8 @@ from cbir.errors import BadIndex
 from cbir.types import Vectors
 from cbir.vector_index.csv_file import Header, Rows
 
-MARK = b"cbir-vectors-1\n\0"
+MARK = b"cbir-vectors-2\n\0"
+TAIL = struct.Struct("<QQ")
 ALIGNMENT = 64
 TYPES = {"blocks": "<f4", "sums": "<f8", "squares": "<f8", "ends": "<u8", "ids": "|u1"}
 
@@ -103,6 +107,8 @@ def write(file: IO[bytes], header: Header, stamp: Stamp, rows: Iterable[Rows]) -
 def load(path: Path, stamp: Stamp, verify: bool = False) -> Sidecar | None:
     """The sidecar at `path` if it belongs to the CSV with this stamp, else None."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
         # Copy-on-write maps count as writable, and read-only arrays would compile kernels anew.
         data = np.asarray(np.memmap(path, np.uint8, "c"))
         return parse(data, stamp, verify)
@@ -128,7 +134,7 @@ def parse(data: NDArray[np.uint8], stamp: Stamp, verify: bool = False) -> Sideca
         ids = PackedIds(_exactly(arrays["ends"], count), arrays["ids"])
         damaged = _damaged(data, footer) if verify else []
         return Sidecar(header, found, ids, blocks, damaged)
-    except (BadIndex, ValueError, KeyError, TypeError, AttributeError):
+    except (BadIndex, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -154,7 +160,7 @@ class _Sections:
         for name in TYPES:
             self.add(name, np.zeros(0))
         footer = json.dumps(fields | {"sections": self.sections}, sort_keys=True).encode()
-        self._write(footer + len(footer).to_bytes(8, "little") + MARK)
+        self._write(footer + TAIL.pack(zlib.crc32(footer), len(footer)) + MARK)
 
     def _write(self, raw: bytes | memoryview) -> None:
         self.file.write(raw)
@@ -162,14 +168,15 @@ class _Sections:
 
 
 def _footer(data: NDArray[np.uint8]) -> dict[str, Any]:
-    tail = data[-(8 + len(MARK)) :].tobytes()
-    if tail[8:] != MARK:
+    tail = data[-(TAIL.size + len(MARK)) :].tobytes()
+    if tail[TAIL.size :] != MARK:
         raise ValueError("no mark")
-    length = int.from_bytes(tail[:8], "little")
+    crc, length = TAIL.unpack_from(tail)
     end = len(data) - len(tail)
-    if length > end:
-        raise ValueError("the footer does not fit")
-    footer = json.loads(data[end - length : end].tobytes())
+    text = data[max(end - length, 0) : end].tobytes()
+    if len(text) != length or zlib.crc32(text) != crc:
+        raise ValueError("the footer is damaged")
+    footer = json.loads(text)
     if not isinstance(footer, dict):
         raise ValueError("the footer is not an object")
     return footer

@@ -1,5 +1,6 @@
 """Changes to an index file that become visible together, in bounded memory."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from cbir.errors import BadIndex, BadOutput
-from cbir.files import why_no_output
+from cbir.files import check_output, why_no_output
 from cbir.recipe import Recipe
 from cbir.types import Vectors
 from cbir.vector_index import (
     Header,
     VectorIndex,
     check_ids,
+    followed,
     looks_like_an_index,
     relative_root,
     write_files,
@@ -41,6 +43,7 @@ class VectorIndexWriter:
     """
 
     def __init__(self, path: Path, made_by: Recipe, root: Path, plain: bool = False):
+        path = followed(path)
         self.path, self.recipe, self.root, self.plain = path, made_by, root, plain
         self.before = _previous(path)
         same = self.before if self.before and self.before.spec == made_by.spec else None
@@ -55,6 +58,17 @@ class VectorIndexWriter:
             self._text = TextAhead(path.parent)
         except OSError as error:
             raise BadOutput(f"can't write {path}: {why_no_output(error)}") from error
+
+    def __enter__(self) -> "VectorIndexWriter":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives up what was not committed."""
+        self._text.close()
+        self._spool.close()
 
     def upsert(self, ids: Sequence[str], vectors: Vectors) -> None:
         """Adds or replaces rows; any order, the last one of an id stays."""
@@ -86,7 +100,10 @@ class VectorIndexWriter:
         """Writes CSV and sidecar; until it returns, readers see the old ones."""
         ids = sorted(self._kept | self._new_rows.keys())
         check_ids(ids)
-        dim = self._dim or (self.before.dim if self.before else 0)
+        dim = self._dim or (self.before.dim if self.before and self._old_rows else None)
+        dim = dim or self.recipe.dim
+        if dim is None:
+            raise BadIndex("there is nothing to write")
         root = relative_root(self.root, self.path)
         header = Header(self.recipe.spec, dim, self.recipe.distance, root)
         changes = self._changes(ids)
@@ -94,8 +111,7 @@ class VectorIndexWriter:
         as_added = self._text.sorted and len(ids) == self._count == len(self._new_rows)
         text = self._text if as_added else None
         write_files(self.path, None if self.plain else header, lambda: self._rows(ids), text)
-        self._text.close()
-        self._spool.close()
+        self.close()
         return changes
 
     def _changes(self, ids: list[str]) -> Changes:
@@ -134,8 +150,11 @@ class VectorIndexWriter:
 
 def _previous(path: Path) -> VectorIndex | None:
     """The index that is there; BadOutput if something else is, which must not be lost."""
+    check_output(path)
     if not path.exists():
         return None
+    if not os.access(path, os.R_OK):
+        raise BadOutput(f"{path} exists and can't be read; give another --index, or remove it")
     try:
         if not looks_like_an_index(path):
             raise BadOutput(
