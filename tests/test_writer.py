@@ -134,7 +134,8 @@ def test_finish_leaves_only_what_was_upserted(path: Path) -> None:
 def test_finish_with_nothing_changes_nothing(path: Path) -> None:
     commit(path, ["a"], histograms(1))
     before = path.read_bytes()
-    assert writer(path).finish() is None
+    with writer(path) as one:
+        assert one.finish() is None
     assert path.read_bytes() == before
     assert {p.name for p in path.parent.iterdir()} == {"index.csv", "index.csv.vectors"}
 
