@@ -18,7 +18,7 @@ from cbir.types import Failure, Picture, Source
 SMALL = 4 << 20
 """What is smaller is not counted: with a task's worth a thread, it can't add up to much."""
 
-TASK = 16
+TASK = 32
 """Pictures a task: handing each over by itself would cost a tenth of the time."""
 
 
