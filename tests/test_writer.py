@@ -278,7 +278,7 @@ def test_a_folder_that_can_not_be_made_is_an_error(path: Path) -> None:
 
 # As in test_sidecar: for root, no folder is read-only.
 AS_NOBODY = """
-import mmap, os, sys
+import locale, mmap, os, sys  # now, because nobody may not read every Python
 import cbir.commands.index, cbir.descriptors, pyarrow.csv, cv2
 from cbir.__main__ import main
 cbir.descriptors.names()
