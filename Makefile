@@ -32,6 +32,8 @@ clean: ## Remove .venv and everything made
 	rm -rf .venv results index*.csv index*.csv.vectors failures.csv benchmarks/results
 
 .venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "$(PYTHON) is not Python 3.11 to 3.13; name one that is: make PYTHON=python3.12 demo"; exit 1; }
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python requirements.txt

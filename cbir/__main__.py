@@ -59,7 +59,18 @@ def _about(arguments: Sequence[str]) -> int:
 
 
 def _open_closed_streams() -> None:
-    """A stream that the shell closed (`>&-`) takes what is written to it, and forgets it."""
+    """A stream that the shell closed (`>&-`) takes what is written to it, and forgets it.
+
+    Their numbers first: an index opened as number 2 would be taken for standard error.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest free number, which this one is
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:
             setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115 - open to the end

@@ -1,5 +1,6 @@
 """Pictures about pictures. Every function returns an image, or writes one that it is given."""
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cbir.errors import BadOutput
-from cbir.files import replacing
+from cbir.files import check_output, replacing
 from cbir.opencv import cv2
 from cbir.types import Image
 
@@ -55,6 +56,19 @@ def check_format(path: Path) -> None:
         raise BadOutput(f"{path}: a picture's name must end in {', '.join(FORMATS)}")
 
 
+def check_place(path: Path) -> None:
+    """BadOutput when an image can't be written there at all; asked before the work."""
+    check_format(path)
+    check_output(path)
+    folder = path.absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise BadOutput(f"can't write {path}: {folder} is not a folder")
+    if not os.access(folder, os.W_OK):
+        raise BadOutput(f"can't write {path}: no permission to write there")
+
+
 def write_image(path: Path, image: Image) -> None:
     """The image as a file, whole or not at all; its folder is made if need be."""
     check_format(path)
@@ -62,12 +76,16 @@ def write_image(path: Path, image: Image) -> None:
     good, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), FORMATS[suffix])
     if not good:
         raise BadOutput(f"{path} can't be encoded")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadOutput(f"can't make the folder {path.parent}: {error.strerror}") from error
+    _make_folder(path.parent)
     with replacing(path) as file:
         file.write(encoded.tobytes())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadOutput(f"can't make the folder {folder}: {error.strerror}") from error
 
 
 def _strip(query: Tile, results: Sequence[Tile], columns: int) -> Image:

@@ -335,7 +335,7 @@ def test_good_queries_among_bad_ones_are_answered(small_index: Path, bad: Path) 
     assert "0.0000  good.jpg" in done.stdout
     first, *lines = done.stderr.splitlines()
     assert first == f"cbir search: {len(names)} pictures left out"
-    assert len(lines) == 11
+    assert len(lines) == len(names)
 
 
 def test_a_folder_of_good_and_bad_queries(small_index: Path, mixed: Path) -> None:

@@ -409,3 +409,25 @@ def test_vectors_are_those_of_the_descriptor(
     vectors = found.vectors(found.ids)
     assert np.allclose(vectors.sum(axis=1), 1)
     assert len(np.unique(vectors, axis=0)) == 8
+
+
+def test_failures_take_the_place_of_nothing_but_a_list_of_failures(
+    photos: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("machine,failures\npress,3\n")
+    index = str(tmp_path / "index.csv")
+    for place in (mine, tmp_path / "index.csv", tmp_path / "index.csv.vectors"):
+        arguments = ["--dataset", str(photos), "--index", index, "--failures", str(place)]
+        assert main(["index", *arguments]) == 2
+    assert mine.read_text() == "machine,failures\npress,3\n"
+    assert not (tmp_path / "index.csv").exists()
+
+
+@pytest.mark.parametrize("name", [".", "somewhere/", ""])
+def test_an_index_needs_a_file_s_name(
+    photos: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    specs = ["-d", "hsv", "hsv-regions"]
+    assert main(["index", "--dataset", str(photos), "--index", name, *specs]) == 2
+    assert len(capfd.readouterr().err.splitlines()) == 1

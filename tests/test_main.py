@@ -12,6 +12,7 @@ import pytest
 from cbir import __version__
 from cbir.__main__ import COMMANDS, main
 from cbir.commands.terminal import printable
+from cbir.vector_index import VectorIndex
 from tests.conftest import ROOT, cbir
 
 HEAVY = {
@@ -216,3 +217,14 @@ def test_a_debugging_switch_shows_where(tmp_path: Path) -> None:
     """Without it no traceback is ever shown; the refusals that are meant show none with it."""
     done = cbir("check", tmp_path / "none.csv", env={"CBIR_DEBUG": "1"})
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_standard_streams_may_all_be_closed(index: Path) -> None:
+    """As for a daemon: no file of ours may then be taken for standard error."""
+    shell = "$PY -m cbir index --dataset photos --index other.csv <&- >&- 2>&-"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PY": sys.executable}
+    done = subprocess.run(["bash", "-c", shell], cwd=index.parent, env=env, timeout=60)
+    assert done.returncode == 0
+    read = VectorIndex.read(index.parent / "other.csv")
+    assert len(read) == 8
+    assert (index.parent / "other.csv.vectors").exists()

@@ -48,8 +48,14 @@ def test_make_demo_runs_those_commands() -> None:
 
 
 def test_descriptors_are_listed_as_shown(run: Run) -> None:
-    shown = console_blocks()[1].removeprefix("$ cbir descriptors\n")
+    shown = console_blocks()[1].removeprefix("$ python -m cbir descriptors\n")
     assert run("descriptors").stdout == shown
+
+
+def test_the_measured_ratios_are_there() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert "BENCH" not in text
+    assert len(re.findall(r"^\| .* × ", text, re.MULTILINE)) >= 10
 
 
 @pytest.mark.parametrize("page", ["README.md", *(p.name for p in (ROOT / "docs").glob("*.md"))])

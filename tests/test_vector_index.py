@@ -184,3 +184,27 @@ def test_header_fields_are_those_of_the_contract(tmp_path: Path) -> None:
         "distance": "chi2",
         "root": None,
     }
+
+
+def test_an_index_that_is_replaced_while_it_is_read_leaves_no_sidecar_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are of one file and the stamp would be of the other."""
+    import cbir.vector_index as module
+
+    path, other = tmp_path / "index.csv", tmp_path / "other.csv"
+    VectorIndex(ids=["a"], vectors=np.eye(1, 288), spec="hsv").write(path)
+    VectorIndex(ids=["a"], vectors=np.eye(1, 288), spec="hsv:norm=l2").write(other)
+    (tmp_path / "index.csv.vectors").unlink()
+    read = module.csv_rows
+
+    def replaced_meanwhile(which: Path) -> object:
+        found = read(which)
+        if other.exists():
+            other.replace(path)
+        return found
+
+    monkeypatch.setattr(module, "csv_rows", replaced_meanwhile)
+    with pytest.raises(BadIndex, match="changed while it was read"):
+        VectorIndex.read(path)
+    assert "norm=l2" in VectorIndex.read(path).spec

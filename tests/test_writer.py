@@ -220,7 +220,7 @@ def test_a_file_that_is_no_index_is_never_overwritten(
         b"",
         b'# cbir {"format": 99}\n',
         b'# cbir {"format": 1, damaged',
-        b"a.jpg" + b",0.1" * 288,
+        b"a.jpg" + b",1" + b",0" * 287,
         b"# cbir " + b"[" * 100_000,
     ],
     ids=["empty", "other format", "damaged", "plain", "too deep"],
@@ -230,6 +230,15 @@ def test_what_was_an_index_is_replaced(path: Path, content: bytes) -> None:
     changes = commit(path, ["a"], histograms(1))
     assert (changes.pictures, changes.new) == (1, 1)
     assert check(path, lambda done, total: None).pictures == 1
+
+
+def test_a_table_of_numbers_is_no_index(path: Path) -> None:
+    """It has a name and numbers in each row, and is somebody's price list."""
+    for content in (b"apple,1,2\n", b"a.jpg" + b",0.1" * 288):
+        path.write_bytes(content)
+        with pytest.raises(BadOutput, match="is not an index"):
+            writer(path)
+        assert path.read_bytes() == content
 
 
 @given_up

@@ -35,7 +35,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--index", default="index.csv", metavar="F", help="where to write (default: %(default)s)"
     )
-    parser.add_argument("--workers", type=options.positive, metavar="N", help="reading threads")
+    parser.add_argument(
+        "--workers", type=options.threads, metavar="N", help="reading threads (default: the cores)"
+    )
     parser.add_argument(
         "--batch-size",
         type=options.positive,
@@ -59,10 +61,10 @@ def add_arguments(parser: Parser) -> None:
 def run(args: Namespace, terminal: Terminal) -> int:
     started = time.monotonic()
     recipes = _recipes(args.descriptor or ["hsv"], args.plain)
-    paths = _paths(Path(options.refuse_schemes(args.index)), recipes)
+    paths = _paths(_index_path(args.index), recipes)
     source = open_dataset(args.dataset)
     if args.failures:
-        check_output(Path(args.failures))  # now, and not after the work
+        _check_failures_place(Path(args.failures), paths)  # now, and not after the work
     settings = Settings(args.workers or 0, args.batch_size, round(args.max_megapixels * 1e6))
     with ExitStack() as stack:
         writers = [
@@ -72,7 +74,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         failed = _describe_all(source, recipes, writers, settings, terminal)
         everything = sorted({failure for some in failed for failure in some})
         listed_in = Path(args.failures) if args.failures else _failures_place(paths[0].parent)
-        _write_failures(listed_in, everything)
+        _write_failures(listed_in, everything, keep=bool(args.failures))
         written = [
             _commit(terminal, writer, failures, started)
             for writer, failures in zip(writers, failed, strict=True)
@@ -124,6 +126,23 @@ def _recipes(specs: Sequence[str], plain: bool) -> list[Recipe]:
     return recipes
 
 
+def _index_path(text: str) -> Path:
+    if not text or text.endswith("/"):
+        raise Usage(f"--index {text!r} is not a file's name")
+    path = Path(options.refuse_schemes(text))
+    check_output(path)
+    return path
+
+
+def _check_failures_place(path: Path, indexes: Sequence[Path]) -> None:
+    """A list of failures takes the place of a list of failures, and of nothing else."""
+    check_output(path)
+    index_files = {Path(f"{index}{ending}") for index in indexes for ending in ("", ".vectors")}
+    other = path.exists() and path.stat().st_size and not _is_failure_list(path)
+    if other or path in index_files:
+        raise Usage(f"--failures {path} is another file's name; give one of its own")
+
+
 def _paths(index: Path, recipes: Sequence[Recipe]) -> list[Path]:
     if len(recipes) == 1:
         return [index]
@@ -150,10 +169,10 @@ def _commit(
     return True
 
 
-def _write_failures(path: Path, failures: Sequence[Failure]) -> None:
-    """The list of what failed. Without any, an earlier run's list goes away."""
+def _write_failures(path: Path, failures: Sequence[Failure], keep: bool) -> None:
+    """The list of what failed. Without any, an earlier run's list goes away, unless kept."""
     if not failures:
-        if _is_failure_list(path):
+        if not keep and _is_failure_list(path):
             path.unlink()
         return
     text = io.StringIO()

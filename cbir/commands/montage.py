@@ -27,26 +27,29 @@ RESULTS = Path("results")
 class Montage:
     """Draws results: a picture a query, or all queries in the one picture that was asked for."""
 
-    def __init__(self, args: Namespace, index: VectorIndex, queries: Files):
-        self.show = args.show
+    def __init__(self, args: Namespace, index: VectorIndex, queries: Files, terminal: Terminal):
+        self.index, self.max_pixels = index, round(args.max_megapixels * 1e6)
+        self.show = args.show and _display_answers()
+        if args.show and not self.show:
+            terminal.error("--show needs a display, and there is none here")
         self.file = Path(args.montage) if args.montage else None
         self.save = not args.no_montage
         if self.file and args.no_montage:
             raise Usage("--montage and --no-montage exclude each other")
-        if self.file:
-            plots.check_format(self.file)
+        if self.save:  # now, and not after some results
+            plots.check_place(self.file or RESULTS / "query.jpg")
         root = args.result_path or index.root or Path(args.index).parent
         if args.result_path and not Path(root).is_dir():
             raise BadSource(f"--result-path {root} is not a folder")
         self.folder, self.queries = Folder(root), queries
         self.rows: list[tuple[Tile, list[Tile]]] = []
-        self.taken: set[str] = set()
+        self.taken: set[Path] = set()
         self.missing = 0
 
     def add(self, terminal: Terminal, name: str, hits: Sequence[Hit]) -> None:
         if not (self.save or self.show):
             return
-        query = Tile(_thumbnail(self.queries, name), "query", "", name)
+        query = Tile(self._thumbnail(self.queries, name), "query", "", name)
         tiles = [
             Tile(self._shown(hit.id), str(rank), f"{hit.distance:.4f}", hit.id)
             for rank, hit in enumerate(hits, start=1)
@@ -56,8 +59,8 @@ class Montage:
             self.rows.append((query, tiles))
             return
         sheet = plots.search_sheet([(query, tiles)])
-        path = RESULTS / f"{self._free_name(name)}.jpg"
         if self.save:
+            path = self._free_path(name)
             plots.write_image(path, sheet)
             terminal.note(f"drawn in {path}")
         if self.show:
@@ -65,6 +68,8 @@ class Montage:
 
     def finish(self, terminal: Terminal) -> None:
         if self.file:
+            if self._is_a_picture(self.file):
+                raise Usage(f"--montage {self.file} is one of the pictures; give another name")
             sheet = plots.search_sheet(self.rows)
             plots.write_image(self.file, sheet)
             terminal.note(f"drawn in {self.file}")
@@ -73,7 +78,7 @@ class Montage:
         if self.missing:
             results = "1 result" if self.missing == 1 else f"{self.missing} results"
             terminal.note(
-                f"{results} could not be drawn: not in {self.folder.root}; "
+                f"{results} could not be drawn from {self.folder.root}; "
                 "--result-path DIR says where they are"
             )
 
@@ -81,33 +86,39 @@ class Montage:
         # An index may come from a stranger: its ids must not lead out of the folder.
         if os.path.isabs(id) or ".." in Path(id).parts:
             return None
-        return _thumbnail(self.folder, id)
+        return self._thumbnail(self.folder, id)
 
-    def _free_name(self, query: str) -> str:
-        """The query's name for a file; a second query of that name gets a number."""
+    def _thumbnail(self, source: Source, id: str) -> Image | None:
+        try:
+            data = source.read(Picture(id, ""))
+            return decode(data, plots.TILE, max_pixels=self.max_pixels)
+        except BadPicture:
+            return None
+
+    def _is_a_picture(self, path: Path) -> bool:
+        """Whether a drawing there would take the place of a query or of an indexed picture."""
+        if not path.exists():
+            return False
+        if any(os.path.exists(q) and os.path.samefile(q, path) for q in self.queries.named):
+            return True
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.folder.root))
+        return Path(inside).as_posix() in self.index
+
+    def _free_path(self, query: str) -> Path:
+        """The query's name in the results; with a number if it was used, or is a picture's."""
         stem = Path(query).stem if query != STDIN_NAME else "stdin"
         clean = re.sub(r"[\x00-\x1f/\\]", "_", stem).encode("utf-8", "replace")[:200]
         stem = clean.decode("utf-8", "ignore") or "query"
-        name, number = stem, 1
-        while name in self.taken:
+        path, number = RESULTS / f"{stem}.jpg", 1
+        while path in self.taken or self._is_a_picture(path):
             number += 1
-            name = f"{stem}-{number}"
-        self.taken.add(name)
-        return name
-
-
-def _thumbnail(source: Source, id: str) -> Image | None:
-    try:
-        return decode(source.read(Picture(id, "")), plots.TILE)
-    except BadPicture:
-        return None
+            path = RESULTS / f"{stem}-{number}.jpg"
+        self.taken.add(path)
+        return path
 
 
 def _show(terminal: Terminal, sheet: Image, title: str) -> None:
     """A window until a key is pressed. Without a display OpenCV would abort the whole process."""
-    if not _display_answers():
-        terminal.error("--show needs a display, and there is none here")
-        return
     try:
         cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
         cv2.imshow(title, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))

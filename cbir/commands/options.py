@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from cbir.errors import CbirError, did_you_mean
 from cbir.images import MAX_PIXELS
 
+MOST_THREADS = 64
 OPENCV_MOST = (1 << 30) / 1e6
 
 
@@ -92,6 +93,10 @@ def positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def threads(text: str) -> int:
+    return min(positive(text), MOST_THREADS)
 
 
 def _megapixels(text: str) -> float:

@@ -70,7 +70,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     recipe = _recipe_of(index, args.index)
     searcher = Searcher(index, args.distance or index.distance)
     queries = _queries(args.query)
-    montage = Montage(args, index, queries)
+    montage = Montage(args, index, queries, terminal)
     found, failures = 0, list[Failure]()
     with (
         terminal.without_chatter(),
@@ -104,6 +104,11 @@ def _recipe_of(index: VectorIndex, path: str) -> Recipe:
         raise BadIndex(
             f"{path} was made by {index.spec}, which can't be used here: {error}"
         ) from error
+    if recipe.spec != index.spec:
+        raise BadIndex(
+            f"{path} was made by {index.spec}, and what is installed is {recipe.spec}; "
+            "index the pictures again"
+        )
     if recipe.dim is not None and recipe.dim != index.dim:
         raise BadIndex(
             f"{path} holds vectors of {index.dim} values, and {recipe.name} makes {recipe.dim}; "

@@ -45,6 +45,10 @@ class Terminal:
         one = len(failures) == 1
         where = f" (listed in {listed_in})" if listed_in else ""
         self.error(f"{len(failures)} picture{'' if one else 's'} left out{where}")
+        if not listed_in:  # then this is the only place where they are listed
+            for failure in failures:
+                self.error(f"{failure.id}: {failure.reason}")
+            return
         for failure in failures[:SHOWN_FAILURES]:
             self.note(f"  {failure.id}: {failure.reason}")
         if len(failures) > SHOWN_FAILURES:

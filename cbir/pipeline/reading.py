@@ -16,7 +16,10 @@ from cbir.recipe import Recipe
 from cbir.types import Failure, Picture, Source
 
 SMALL = 4 << 20
-"""What is smaller is not counted: with a task's worth a thread, it can't add up to much."""
+"""Decoding that takes less is not counted: a thread decodes one picture at a time."""
+
+TINY = 64 << 10
+"""Prepared pictures that are smaller are not counted: tasks in work are few, and so are these."""
 
 TASK = 32
 """Pictures a task: handing each over by itself would cost a tenth of the time."""
@@ -63,14 +66,17 @@ class Reader:
         if header.pixels > self.max_pixels or needed < SMALL:
             needed = 0
         self.memory.acquire(number, needed)
-        kept = 0
+        held, kept = needed, 0
         try:
             kept = self._prepare(picture.id, data, header, task)
+            if kept > held:
+                self.memory.acquire(number, kept - held)
+                held = kept
         except MemoryError:
             size = f"{header.width}×{header.height}"
             raise BadPicture(f"not enough memory for {size} pixels") from None
         finally:
-            self.memory.release(needed - kept)
+            self.memory.release(held - kept)
             task.held += kept
 
     def _prepare(self, id: str, data: bytes, header: Header, task: Task) -> int:
@@ -98,7 +104,7 @@ class Reader:
             ids.append(id)
             items.append(item)
             kept += getattr(item, "nbytes", 0)
-        return kept if kept >= SMALL else 0
+        return kept if kept >= TINY else 0
 
 
 class Memory:

@@ -19,17 +19,18 @@ class Files:
     def __init__(self, names: Sequence[str], given: dict[str, bytes] | None = None):
         self.names = names
         self.given = given or {}
+        self.named: list[str] = []  # the files that were offered
         self.failures: list[Failure] = []
 
     def pictures(self) -> Iterator[Picture]:
-        self.failures = []
+        self.failures, self.named = [], []
         for name in self.names:
             if name in self.given:
                 yield Picture(name, "")
-            elif os.path.isdir(name):
-                yield from self._of_folder(name)
-            else:
-                yield from self._one(name)
+                continue
+            for picture in self._of_folder(name) if os.path.isdir(name) else self._one(name):
+                self.named.append(picture.id)
+                yield picture
 
     def read(self, picture: Picture) -> bytes:
         if picture.id in self.given:

@@ -157,10 +157,9 @@ def write_files(
         sidecar.write(file, header, stamp, rows())
 
 
-def looks_like_an_index(path: Path) -> bool:
-    """Whether a file may be replaced by an index: one of ours, a tutorial's, or empty."""
-    line, _ = csv_file.first_lines(path)
-    return not line or line.startswith(csv_file.MARK) or csv_file.plain_dim(path) is not None
+def is_ours(path: Path) -> bool:
+    """Whether a file begins as an index does, whatever became of the rest."""
+    return csv_file.first_lines(path)[0].startswith(csv_file.MARK)
 
 
 def csv_rows(path: Path) -> tuple[Header, Iterator[Rows]]:
@@ -204,21 +203,36 @@ def _fresh_sidecar(path: Path) -> sidecar.Sidecar | None:
 
 def _rebuilt(path: Path) -> sidecar.Sidecar:
     """The sidecar made anew from the CSV, and kept if its folder can be written to."""
+    stamp = _stamp(path)
     header, rows = csv_rows(path)
-    stamp = Stamp.of(os.stat(path))
     try:
         with replacing(sidecar.place(path)) as file:
             sidecar.write(file, header, stamp, rows)
+            _check_unchanged(path, stamp)
         found = sidecar.load(sidecar.place(path), stamp)
     except BadOutput:
         found = None
     if found is None:
         memory = io.BytesIO()
         sidecar.write(memory, header, stamp, csv_rows(path)[1])
+        _check_unchanged(path, stamp)
         found = sidecar.parse(np.frombuffer(bytearray(memory.getbuffer()), np.uint8), stamp)
     if found is None:
         raise BadIndex("it changed while it was read; try again")
     return found
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        return Stamp.of(os.stat(path))
+    except OSError:
+        return Stamp(-1, -1)  # reading it will say what is wrong
+
+
+def _check_unchanged(path: Path, stamp: Stamp) -> None:
+    """A run may have put another index there meanwhile, which these rows are not of."""
+    if _stamp(path) != stamp:
+        raise BadIndex("it changed while it was read; try again")
 
 
 def _made_by(spec: str, distance: str | None) -> tuple[str, str]:

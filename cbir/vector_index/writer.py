@@ -17,7 +17,7 @@ from cbir.vector_index import (
     VectorIndex,
     check_ids,
     followed,
-    looks_like_an_index,
+    is_ours,
     relative_root,
     write_files,
 )
@@ -155,11 +155,13 @@ def _previous(path: Path) -> VectorIndex | None:
         return None
     if not os.access(path, os.R_OK):
         raise BadOutput(f"{path} exists and can't be read; give another --index, or remove it")
+    if not path.stat().st_size:
+        return None
     try:
-        if not looks_like_an_index(path):
-            raise BadOutput(
-                f"{path} exists and is not an index; give another --index, or remove it"
-            )
         return VectorIndex.read(path)
-    except BadIndex:
-        return None  # damaged, or of another version: what is written now replaces it
+    except BadIndex as error:
+        if is_ours(path):
+            return None  # damaged, or of another version: what is written now replaces it
+        raise BadOutput(
+            f"{path} exists and is not an index; give another --index, or remove it"
+        ) from error
