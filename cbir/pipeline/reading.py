@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -22,7 +22,7 @@ TINY = 64 << 10
 """Prepared pictures that are smaller are not counted: tasks in work are few, and so are these."""
 
 TASK = 32
-"""Pictures a task: handing each over by itself would cost a tenth of the time."""
+"""Pictures a task, at most: handing each over by itself would cost a tenth of the time."""
 
 
 class Task:
@@ -143,8 +143,7 @@ class Memory:
 
 def in_order(reader: Reader, pictures: Iterable[Picture], threads: int) -> Iterator[Task]:
     """Runs tasks in threads, some ahead, and gives their results in order."""
-    # What is not made small stays whole until it is described: one picture a task, then.
-    size = TASK if all(recipe.prepares for recipe in reader.recipes) else 1
+    size = _task_size(reader, pictures, threads)
     remaining = iter(pictures)
     waiting: deque[Future[Task]] = deque()
     started = finished = 0
@@ -165,6 +164,15 @@ def in_order(reader: Reader, pictures: Iterable[Picture], threads: int) -> Itera
             future.cancel()
         reader.memory.open_up()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _task_size(reader: Reader, pictures: Iterable[Picture], threads: int) -> int:
+    """How many pictures a task has."""
+    if not all(recipe.prepares for recipe in reader.recipes):
+        return 1  # what is not made small stays whole until it is described
+    if isinstance(pictures, Sized):  # a few large photos are to keep all threads busy
+        return max(1, min(TASK, len(pictures) // (8 * threads)))
+    return TASK
 
 
 @contextmanager
