@@ -2,7 +2,8 @@
 
 Importing numba and loading a kernel costs about half a second, which a short command never earns
 back. So work begins on the plain path, which counts what it spends; once that is as much as the
-start would have cost, the compiled path takes over. The total is never more than twice the best.
+start would have cost, the compiled path takes over. So the total is about twice the best
+at worst. Loops whose compiled form gains little, or takes much memory, set a higher price.
 
 The other modules here hold the loops; each imports numba, and is imported by `Compiled` alone.
 """
