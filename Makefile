@@ -28,7 +28,7 @@ bench: .venv/installed-dev ## Measure speed and memory, as ratios in one run
 sample: .venv/installed ## Draw the sample pictures again
 	$(BIN)/python data/make_shop.py
 
-clean: ## Remove .venv and everything made
+clean: ## Remove .venv and everything made but the feature store
 	rm -rf .venv results index*.csv index*.csv.vectors failures.csv benchmarks/results
 
 .venv/bin/python:

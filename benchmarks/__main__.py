@@ -1,14 +1,16 @@
 """`make bench`: prints every ratio with its floor, and writes them as JSON."""
 
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import indexing, searching
-from benchmarks.measure import ROOT, Row, machine
+from benchmarks import again, indexing, networks, searching
+from benchmarks.measure import ROOT, SHARED, Row, machine
+from cbir import places
 
 BENCHMARKS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "in-memory": lambda folder: searching.in_memory(),
@@ -18,8 +20,19 @@ BENCHMARKS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "small-jpegs": indexing.small_jpegs,
     "large-jpegs": indexing.large_jpegs,
     "memory": indexing.memory,
+    "networks": networks.speeds,
+    "second-runs": again.second_runs,
 }
 RESULTS = ROOT / "benchmarks/results"
+
+
+def make_home(folder: Path) -> None:
+    """A feature store and a cache that know nothing yet, and Keras's weights if they are there."""
+    (folder / "keras").mkdir()
+    if (SHARED / "keras/models").is_dir():
+        (folder / "keras/models").symlink_to((SHARED / "keras/models").resolve())
+    os.environ |= {"CBIR_HOME": str(folder / "home"), "KERAS_HOME": str(folder / "keras")}
+    places.configure(os.environ["CBIR_HOME"], os.environ["KERAS_HOME"])
 
 
 def main(chosen: list[str]) -> int:
@@ -30,6 +43,7 @@ def main(chosen: list[str]) -> int:
         if chosen and name not in chosen:
             continue
         with tempfile.TemporaryDirectory(prefix="cbir-bench-") as folder:
+            make_home(Path(folder))
             for row in benchmark(Path(folder)):
                 rows.append(row)
                 bound = f"{'at least' if row.at_least else 'at most'} {row.bound:g}{row.unit}"

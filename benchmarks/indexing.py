@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import ROOT, SHARED, Row, in_turns, linked, peak_megabytes
+from benchmarks.measure import ROOT, SHARED, Row, copied, in_turns, linked, peak_megabytes
 from cbir.__main__ import main
 from cbir.descriptors import hsv_counts
 from cbir.opencv import cv2
@@ -23,13 +23,14 @@ def decode_only(files: Sequence[str], threads: int) -> None:
             pass
 
 
-def indexing(dataset: Path, folder: Path) -> Callable[[], None]:
-    """A whole `index` command in this process, each time to a new file."""
+def indexing(dataset: Path, folder: Path, store: bool = False) -> Callable[[], None]:
+    """A whole `index` command in this process, each time to a new file, and to a new store."""
     numbers = itertools.count()
 
     def run() -> None:
-        index = folder / f"{dataset.name}-{next(numbers)}.csv"
-        if main(["index", "--dataset", str(dataset), "--index", str(index), "--quiet"]):
+        index = folder / f"{dataset.name}-{store}-{next(numbers)}.csv"
+        kept = ["--store", str(index.with_suffix(".db"))] if store else ["--no-store"]
+        if main(["index", "--dataset", str(dataset), "--index", str(index), "--quiet", *kept]):
             raise RuntimeError("indexing failed")
 
     return run
@@ -40,7 +41,7 @@ def small_jpegs(folder: Path, count: int = 5000) -> Iterator[Row]:
     if not files:
         print(f"  skipped: {CLOTHING} is not there")
         return
-    dataset = linked(files, count, folder / "clothing")
+    dataset = copied(files, count, folder / "clothing")
     names = [str(file) for file in sorted(dataset.iterdir())]
     cv2.setNumThreads(1)
     against = "cv2.imread in 2 threads, nothing else"
@@ -48,6 +49,8 @@ def small_jpegs(folder: Path, count: int = 5000) -> Iterator[Row]:
     theirs, ours = in_turns(3, *contestants)
     what = f"indexing clothing ({count:,} JPEGs) with hsv"
     yield Row(f"{what}, counting by OpenCV, as short runs do", against, theirs / ours, 0.7)
+    theirs, ours = in_turns(3, contestants[0], indexing(dataset, folder, store=True))
+    yield Row(f"{what} into a new feature store", against, theirs / ours, 0.6)
     hsv_counts.COMPILED.ready("compiled")  # its start is left out
     theirs, ours = in_turns(5, *contestants)
     yield Row(f"{what}, counting compiled, start-up left out", against, theirs / ours, 1.0)

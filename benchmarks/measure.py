@@ -89,6 +89,16 @@ def linked(files: Sequence[Path], count: int, folder: Path) -> Path:
     return folder
 
 
+def copied(files: Sequence[Path], count: int, folder: Path) -> Path:
+    """A folder of `count` JPEGs that repeat the files, each with bytes of its own."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        data = files[number % len(files)].read_bytes()
+        # What follows a JPEG's end is not looked at.
+        (folder / f"{number:06}.jpg").write_bytes(data + number.to_bytes(4))
+    return folder
+
+
 def machine() -> dict[str, str]:
     """What the figures were measured on."""
     model = platform.processor() or platform.machine()
@@ -96,7 +106,7 @@ def machine() -> dict[str, str]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
-    packages = ("opencv-python", "numpy", "numba", "pyarrow")
+    packages = ("opencv-python", "numpy", "numba", "pyarrow", "tensorflow", "onnxruntime")
     return {
         "cpu": f"{model}, {cores()} cores used",
         "python": platform.python_version(),

@@ -11,6 +11,7 @@ COMMANDS = {
     "search": "find the pictures of an index most like a query",
     "descriptors": "list the descriptors and their settings",
     "check": "verify an index",
+    "store": "show what the feature store holds, and clean it",
 }
 USAGE = "usage: cbir COMMAND ...\n\ncommands:\n" + "\n".join(
     f"  {name:<12} {about}" for name, about in COMMANDS.items()
@@ -81,6 +82,9 @@ def _run(name: str, arguments: Sequence[str]) -> int:
 
     if name not in COMMANDS:
         return _say(name, f"there is no such command{did_you_mean(name, list(COMMANDS))}", 2)
+    from cbir import places
+
+    places.configure(os.environ.get("CBIR_HOME"), os.environ.get("KERAS_HOME"))
     command = import_module(f"cbir.commands.{name}")
     from cbir.commands.options import Parser
     from cbir.commands.terminal import Terminal
@@ -88,7 +92,9 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     parser = Parser(prog=f"cbir {name}", description=command.__doc__, epilog=command.EXAMPLES)
     command.add_arguments(parser)
     args = parser.parse_args(arguments)
-    return command.run(args, Terminal(name, args.json, args.quiet))
+    terminal = Terminal(name, args.json, args.quiet)
+    with terminal.listening():
+        return command.run(args, terminal)
 
 
 def _say(name: str, text: str, status: int) -> int:

@@ -21,6 +21,10 @@ class BadSource(CbirError):
     """A data set that is not there or holds nothing to describe."""
 
 
+class BadStore(CbirError):
+    """A feature store that can't be used: not one, damaged, locked, or without room."""
+
+
 class BadOutput(CbirError):
     """A place that can't be written to."""
 

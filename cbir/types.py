@@ -23,10 +23,14 @@ class Picture:
 
 
 class Hit(NamedTuple):
-    """One search result. Smaller distances are nearer, everywhere."""
+    """One search result. Smaller distances are nearer, everywhere.
+
+    `transform` says which of its rows in an augmented index made the picture this near.
+    """
 
     id: str
     distance: float
+    transform: str = "original"
 
 
 class Failure(NamedTuple):

@@ -11,11 +11,36 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cbir import places
+
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CBIR_SHARED", ROOT.parent / "shared"))
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where networks are kept once they are exported, for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_home(
+    tmp_path_factory: pytest.TempPathFactory, cache_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A feature store for each test, and Keras's weights where ../shared has some."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "cache").symlink_to(cache_home)
+    (home / "keras").mkdir()
+    if (SHARED / "keras/models").is_dir():
+        (home / "keras/models").symlink_to(SHARED / "keras/models")
+    monkeypatch.setenv("CBIR_HOME", str(home))
+    monkeypatch.setenv("KERAS_HOME", str(home / "keras"))
+    monkeypatch.setattr(places, "_home", home)
+    monkeypatch.setattr(places, "_keras", home / "keras")
+    return home
 
 
 @pytest.fixture

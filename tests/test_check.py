@@ -58,7 +58,7 @@ def test_json_says_the_same(index: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("section", ["blocks", "sums", "squares", "ends", "ids"])
+@pytest.mark.parametrize("section", ["blocks", "sums", "squares", "ends", "keys"])
 def test_a_flipped_bit_in_the_sidecar_is_found(
     index: Path, section: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_flipped_bit_in_the_sidecar_is_found(
     assert section in out
 
 
-@pytest.mark.parametrize("section", ["blocks", "ids"])
+@pytest.mark.parametrize("section", ["blocks", "keys"])
 def test_a_sidecar_that_was_damaged_with_its_checksum_is_found_too(
     index: Path, section: str
 ) -> None:

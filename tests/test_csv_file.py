@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from cbir.__main__ import main
 from cbir.errors import BadIndex
-from cbir.vector_index import VectorIndex, csv_rows, sidecar
+from cbir.vector_index import VectorIndex, sidecar
 from cbir.vector_index.check import check
+from cbir.vector_index.reading import csv_rows
 from tests.conftest import ROOT, cbir
 
 HEADER = b'# cbir {"dim": 2, "distance": "cosine", "format": 1, "root": null, "spec": "mine"}\n'

@@ -16,7 +16,6 @@ from cbir.__main__ import main
 from cbir.vector_index import VectorIndex
 from tests.conftest import ROOT, Done, cbir, encoded, picture
 from tests.test_vector_index import SPEC, header_of
-from tests.test_writer import given_up
 
 FIELDS = ["index", "spec", "pictures", "new", "unchanged", "removed", "failed", "seconds"]
 
@@ -177,7 +176,6 @@ def test_somebody_elses_failures_csv_is_not_overwritten(
     assert (tmp_path / "failures.csv").read_text() == "machine,hours\npress,3\n"
 
 
-@given_up
 @pytest.mark.parametrize("content", [None, b"no picture"], ids=["no pictures", "all damaged"])
 def test_nothing_to_index_leaves_the_old_index(
     photos: Path, tmp_path: Path, content: bytes | None, index: Callable[..., Done]
@@ -192,7 +190,6 @@ def test_nothing_to_index_leaves_the_old_index(
     assert (tmp_path / "index.csv").read_bytes() == before
 
 
-@given_up
 def test_the_last_word_is_one_line_even_when_all_is_damaged(
     photos: Path, tmp_path: Path, index: Callable[..., Done]
 ) -> None:
@@ -207,7 +204,7 @@ def test_the_last_word_is_one_line_even_when_all_is_damaged(
     [
         (["--ann"], "--ann is not supported yet"),
         (["--ann", "HNSW32"], "--ann is not supported yet"),
-        (["--augment"], "--augment is not supported yet"),
+        (["--augment", "--plain"], "--plain files have no place for the transforms"),
         (["--distributed", "ray"], "--distributed is not supported yet"),
         (["--distributed", "ray:localhost"], "--distributed is not supported yet"),
         (["--index", "lance:x"], "vector databases are not supported yet"),
@@ -224,7 +221,14 @@ def test_the_last_word_is_one_line_even_when_all_is_damaged(
         (["-d", "hsv:norm=l3"], "norm=l3 is not l1 or l2"),
         (["-d", "hsv", "hsv"], "named twice"),
         (["-d", "hsv", "hsv:norm=l1"], "named twice"),
-        (["-d", "hsv*0.5+hsv-regions*0.5"], "sums of descriptors are not supported yet"),
+        (["-d", "hsv*0.5+hsv-regions*x"], "x is not a weight"),
+        (["-d", "onnx"], "onnx needs model=: write onnx:model=FILE"),
+        (["-d", "onnx:model=gone.onnx"], "model=gone.onnx is not a file's name (can't read"),
+        (["-d", "vgg19:weights=imagnet"], "weights=imagnet is not imagenet or a file's name"),
+        (["-d", "hsv:background=blur"], "background=blur is not keep or remove"),
+        (["-d", "hsv:fit=stretch"], "fit=stretch is not squash or pad or crop"),
+        (["--store", ""], "--store '' is not a file's name"),
+        (["--store", "."], "."),
         (["--store", "x.db", "--no-store"], "not allowed with"),
         (["--max-megapixels", "0"], "megapixels"),
         (["stray"], "unrecognized arguments: stray"),
@@ -247,7 +251,6 @@ def test_what_does_not_fit_is_refused_in_one_line(
     assert files(photos.parent) == {"photos"}
 
 
-@given_up
 @pytest.mark.parametrize(
     ("dataset", "words"),
     [
@@ -294,12 +297,53 @@ def test_a_table_of_paths_is_a_data_set(photos: Path, tmp_path: Path) -> None:
     assert header_of(tmp_path / "index.csv")["root"] == "photos"
 
 
-@pytest.mark.parametrize("flags", [["--store", "features.db"], ["--no-store"]])
-def test_the_store_is_accepted_and_has_no_effect_yet(
-    photos: Path, tmp_path: Path, flags: list[str], index: Callable[..., Done]
+def test_the_store_is_where_the_flag_says(
+    photos: Path, tmp_path: Path, own_home: Path, index: Callable[..., Done]
 ) -> None:
-    assert index(*flags).returncode == 0
+    assert index("--store", "kept/features.db").returncode == 0
+    assert files(tmp_path) == {"photos", "index.csv", "index.csv.vectors", "kept"}
+    assert (tmp_path / "kept/features.db").exists()
+    assert not (own_home / "features.db").exists()
+
+
+def test_without_a_flag_the_store_is_at_home(
+    photos: Path, tmp_path: Path, own_home: Path, index: Callable[..., Done]
+) -> None:
+    assert index().returncode == 0
     assert files(tmp_path) == {"photos", "index.csv", "index.csv.vectors"}
+    assert (own_home / "features.db").exists()
+
+
+def test_no_store(photos: Path, tmp_path: Path, own_home: Path, index: Callable[..., Done]) -> None:
+    assert index("--no-store").returncode == 0
+    assert files(tmp_path) == {"photos", "index.csv", "index.csv.vectors"}
+    assert not (own_home / "features.db").exists()
+
+
+@pytest.mark.parametrize(("folder", "place"), [("data", "data/database"), ("other", "cbir")])
+def test_where_the_store_goes_by_itself(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, place: str
+) -> None:
+    """Into the working folder if that is a project's, else among the user's own data."""
+    monkeypatch.delenv("CBIR_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    (tmp_path / folder).mkdir()
+    done = cbir("index", "--dataset", "photos", cwd=tmp_path)
+    assert done.returncode == 0
+    root = tmp_path if folder == "data" else tmp_path / "user"
+    assert (root / place / "features.db").exists() or sys.platform != "linux"
+
+
+def test_a_store_that_fails_by_itself_is_done_without(
+    photos: Path, tmp_path: Path, own_home: Path, index: Callable[..., Done]
+) -> None:
+    (own_home / "features.db").write_bytes(b"no database" * 1000)
+    done = index()
+    assert done.returncode == 0
+    assert "going on without a feature store" in done.stderr
+    assert len(VectorIndex.read(tmp_path / "index.csv")) == 8
+    done = index("--store", str(own_home / "features.db"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 def test_large_pictures_can_be_left_out(

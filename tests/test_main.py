@@ -55,12 +55,12 @@ def test_help_of_each_has_examples(name: str, capfd: pytest.CaptureFixture[str])
         (
             "index",
             "--dataset --descriptor -d --index --workers --batch-size --failures --plain --store "
-            "--no-store",
+            "--no-store --augment",
         ),
         (
             "search",
             "--query --index --limit --distance --threshold --result-path --montage --no-montage "
-            "--show --store --no-store",
+            "--show --store --no-store --descriptor -d",
         ),
     ],
 )

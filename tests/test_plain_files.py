@@ -171,13 +171,23 @@ def test_plain_ranks_as_size_full_does(shop: Path, tmp_path: Path, spec: str) ->
     assert ranking(plain, query) == ranking(full, query)
 
 
-@pytest.mark.parametrize("setting", ["size=128", "bins=4x4x4", "bins=4x4x4,size=full"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "hsv:size=128",
+        "hsv:bins=4x4x4",
+        "hsv:bins=4x4x4,size=full",
+        "hsv:background=remove",
+        "hsv-regions:fit=pad,size=full",
+        "hsv+hsv-regions",
+    ],
+)
 def test_plain_files_that_could_not_be_read_are_not_written(
-    photos: Path, tmp_path: Path, setting: str, capfd: pytest.CaptureFixture[str]
+    photos: Path, tmp_path: Path, spec: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "index.csv"
     flags = ["--dataset", str(photos), "--index", str(path), "--plain"]
-    assert main(["index", "-d", f"hsv:{setting}", *flags]) == 2
+    assert main(["index", "-d", spec, *flags]) == 2
     err = capfd.readouterr().err
     assert err.count("\n") == 1
     assert "--plain" in err

@@ -41,28 +41,84 @@ def dish(name: str) -> str:
     return letters[0]
 
 
-@pytest.mark.shared
-def test_food(shared: Path, tmp_path: Path, run: Run) -> None:
+def food(run: Run, folder: Path, shared: Path, spec: str) -> tuple[float, float]:
     """Each dish as a query on the other 35."""
-    index = tmp_path / "food.csv"
-    assert run("index", "--dataset", shared / "food/train", "--index", index).returncode == 0
+    index = folder / "food.csv"
+    done = run("index", "--dataset", shared / "food/train", "--index", index, "-d", spec)
+    assert done.returncode == 0, done.stderr
     relevant = [
         [dish(id) == dish(query) for id in ids if id != Path(query).name]
         for query, ids in rankings(run, index, shared / "food/train").items()
     ]
     assert len(relevant) == 36
     assert {len(row) for row in relevant} == {35}
-    assert figures(relevant) == pytest.approx((0.81, 0.69), abs=TOLERANCE)
+    return figures(relevant)
 
 
-@pytest.mark.shared
-def test_clothing(shared: Path, tmp_path: Path, run: Run) -> None:
+def clothing(run: Run, folder: Path, shared: Path, spec: str) -> tuple[float, float]:
     """Each of the users' photos on the gallery; the folder is the class."""
-    index = tmp_path / "clothing.csv"
-    assert run("index", "--dataset", shared / "clothing/gallery", "--index", index).returncode == 0
+    index = folder / "clothing.csv"
+    done = run("index", "--dataset", shared / "clothing/gallery", "--index", index, "-d", spec)
+    assert done.returncode == 0, done.stderr
     relevant = [
         [Path(id).parent.name == Path(query).parent.name for id in ids]
         for query, ids in rankings(run, index, shared / "clothing/queries").items()
     ]
     assert (len(relevant), len(relevant[0])) == (372, 341)
-    assert figures(relevant) == pytest.approx((0.13, 0.14), abs=TOLERANCE)
+    return figures(relevant)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("spec", "right"), [("hsv", (0.81, 0.69)), ("mobilenet", (0.92, 0.90))])
+def test_food(
+    shared: Path, tmp_path: Path, run: Run, spec: str, right: tuple[float, float]
+) -> None:
+    assert food(run, tmp_path, shared, spec) == pytest.approx(right, abs=TOLERANCE)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("spec", "right"), [("hsv", (0.13, 0.14)), ("mobilenet", (0.59, 0.37))])
+def test_clothing(
+    shared: Path, tmp_path: Path, run: Run, spec: str, right: tuple[float, float]
+) -> None:
+    assert clothing(run, tmp_path, shared, spec) == pytest.approx(right, abs=TOLERANCE)
+
+
+@pytest.mark.shared
+def test_a_sum_beats_both_its_parts(shared: Path, tmp_path: Path, run: Run) -> None:
+    parts = [food(run, tmp_path, shared, spec) for spec in ("hsv", "mobilenet")]
+    first, precision = food(run, tmp_path, shared, "hsv*0.1+mobilenet*0.9")
+    assert first >= max(first for first, _ in parts)
+    assert precision > max(precision for _, precision in parts) + 0.005
+
+
+@pytest.mark.shared
+@pytest.mark.long
+def test_a_sum_beats_both_its_parts_on_clothes(shared: Path, tmp_path: Path, run: Run) -> None:
+    """In the first result, too."""
+    specs = ("mobilenet:pool=gem", "mobilenet:fit=crop")
+    parts = [clothing(run, tmp_path, shared, spec) for spec in specs]
+    first, precision = clothing(run, tmp_path, shared, f"{specs[0]}*0.4+{specs[1]}*0.6")
+    assert first > max(first for first, _ in parts) + 0.01
+    assert precision > max(precision for _, precision in parts)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["hsv", "mobilenet"])
+def test_removing_the_background_helps(shared: Path, tmp_path: Path, run: Run, name: str) -> None:
+    kept = food(run, tmp_path, shared, name)
+    removed = food(run, tmp_path, shared, f"{name}:background=remove")
+    assert removed[0] > kept[0]
+    assert removed[1] > kept[1] - 0.01
+
+
+@pytest.mark.shared
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["hsv", "mobilenet"])
+def test_removing_the_background_helps_on_clothes(
+    shared: Path, tmp_path: Path, run: Run, name: str
+) -> None:
+    kept = clothing(run, tmp_path, shared, name)
+    removed = clothing(run, tmp_path, shared, f"{name}:background=remove")
+    assert removed[0] > kept[0] + 0.01
+    assert removed[1] > kept[1]

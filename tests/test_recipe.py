@@ -240,7 +240,6 @@ def test_a_spec_of_any_setting_can_be_read_back(name: str) -> None:
         ('test-toy:word="open', "can't read"),
         ('test-toy:word="a"b', "can't read"),
         ('test-toy:word="\\x"', "can't read the quoted value"),
-        ("hsv*0.5+hsv-regions*0.5", "sums of descriptors are not supported yet"),
         ("hsv:version=2", "version 2 of hsv is asked for, and version 1 is installed"),
         ("hsv:version=x", "version x of hsv is asked for"),
     ],

@@ -69,7 +69,7 @@ def test_hits_are_ids_with_distances_nearest_first(index: Minimal) -> None:
 
 def test_a_picture_finds_itself_first(index: Minimal) -> None:
     for id, (hit, second) in zip(IDS, Searcher(index).search(vectors(), 2), strict=True):
-        assert hit == (id, 0.0)
+        assert hit == Hit(id, 0.0)
         assert second.distance > 0
 
 
@@ -83,7 +83,7 @@ def test_more_hits_than_pictures(index: Minimal) -> None:
 
 
 def test_one_flat_query_is_one_row(index: Minimal) -> None:
-    assert Searcher(index).search(vectors()[4], 1) == [[("04.jpg", 0.0)]]
+    assert Searcher(index).search(vectors()[4], 1) == [[Hit("04.jpg", 0.0)]]
 
 
 def test_queries_of_other_types(index: Minimal) -> None:

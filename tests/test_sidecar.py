@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cbir.vector_index import VectorIndex, sidecar
-from cbir.vector_index.sidecar import MARK, Stamp
+from cbir.vector_index.sections import MARK
+from cbir.vector_index.sidecar import Stamp
 from tests.conftest import ROOT
 from tests.test_vector_index import histograms, names, written
 
@@ -79,7 +80,7 @@ def test_it_lies_beside_the_csv_and_records_its_size_and_time(index: Path) -> No
     _, footer = footer_of(raw)
     assert footer["csv"] == [status.st_size, status.st_mtime_ns]
     assert footer["count"] == 40
-    assert set(footer["sections"]) == {"blocks", "sums", "squares", "ends", "ids"}
+    assert set(footer["sections"]) == {"blocks", "sums", "squares", "ends", "keys"}
 
 
 def test_it_is_used_while_size_and_time_are_those_of_the_csv(index: Path) -> None:
@@ -111,11 +112,21 @@ def test_a_newer_time_alone_makes_it_stale(index: Path) -> None:
     assert sidecar.load(sidecar.place(index), Stamp.of(index.stat())) is not None
 
 
-def test_it_is_made_again_when_it_is_gone(index: Path) -> None:
-    before = sidecar.place(index).read_bytes()
+def rebuilt(index: Path) -> bytes:
+    """The sidecar that reading the CSV makes."""
     sidecar.place(index).unlink()
     assert right(VectorIndex.read(index))
-    assert sidecar.place(index).read_bytes() == before
+    return sidecar.place(index).read_bytes()
+
+
+def test_it_is_made_again_when_it_is_gone(index: Path) -> None:
+    before = sidecar.place(index).read_bytes()
+    after = rebuilt(index)
+    fields, again = footer_of(before)[1], footer_of(after)[1]
+    # Whether a CSV is one of ours to the byte is known only when it is written.
+    assert (fields.pop("as_written"), again.pop("as_written")) == (True, False)
+    assert fields == again
+    assert before[: footer_of(before)[0]] == after[: footer_of(after)[0]]
 
 
 def test_another_indexs_is_not_taken(index: Path, tmp_path: Path) -> None:
@@ -150,7 +161,7 @@ def cuts(raw: bytes) -> Iterator[int]:
 
 def test_a_truncated_one_is_replaced_wherever_it_ends(index: Path) -> None:
     place = sidecar.place(index)
-    raw = place.read_bytes()
+    raw = rebuilt(index)
     for cut in cuts(raw):
         place.write_bytes(raw[:cut])
         assert right(VectorIndex.read(index)), cut
@@ -204,15 +215,18 @@ LIES = {
     "section outside": change("sections", "sums", to=[HUGE, 320, 0]),
     "section negative": change("sections", "sums", to=[-8, 320, 0]),
     "section backwards": change("sections", "sums", to=[400, -80, 0]),
-    "section text": change("sections", "ids", to="abc"),
+    "section text": change("sections", "keys", to="abc"),
     "section missing": lambda f: f["sections"].pop("ends"),
     "sums are squares": same_as("sums", "squares"),
     "squares are sums": same_as("squares", "sums"),
     "blocks shifted": shifted("blocks", 4),
     "sums shifted": shifted("sums", -8),
     "ends shifted": shifted("ends", 8),
-    "ids shifted": shifted("ids", -1),
+    "keys shifted": shifted("keys", -1),
     "nonnegative denied": change("nonnegative", to=False),
+    "augmented": change("index", "augmented", to=True),
+    "augmented missing": lambda f: f["index"].pop("augmented"),
+    "as_written missing": lambda f: f.pop("as_written"),
 }
 
 
@@ -293,7 +307,7 @@ def test_what_else_may_lie_in_its_place(index: Path, make: Callable[[Path], None
 # For root no folder is read-only. What is imported late is imported before Python's own folder
 # may get out of reach.
 AS_NOBODY = """
-import mmap, os, sys
+import mmap, os, sqlite3, sys
 import cbir.commands.search, cbir.descriptors, pyarrow.csv, cv2
 from cbir.__main__ import main
 cbir.descriptors.names()
@@ -308,8 +322,10 @@ sys.exit(main(sys.argv[1:]))
 def test_a_folder_that_can_not_be_written_to_is_searched_all_the_same(stale: bool) -> None:
     # Not below tmp_path, which is its owner's alone.
     with tempfile.TemporaryDirectory() as outer:
-        folder = Path(outer) / "index"
+        folder, home = Path(outer) / "index", Path(outer) / "home"
         folder.mkdir()
+        home.mkdir()
+        home.chmod(0o777)
         written(folder / "index.csv")
         if stale:
             os.utime(folder / "index.csv", ns=(1, 1))
@@ -322,7 +338,7 @@ def test_a_folder_that_can_not_be_written_to_is_searched_all_the_same(stale: boo
         done = subprocess.run(
             [sys.executable, "-c", AS_NOBODY, "search", "--query", "query.jpg", "--no-montage"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "CBIR_HOME": str(home)},
             capture_output=True,
             text=True,
         )

@@ -190,7 +190,7 @@ def test_an_index_that_is_replaced_while_it_is_read_leaves_no_sidecar_of_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows are of one file and the stamp would be of the other."""
-    import cbir.vector_index as module
+    from cbir.vector_index import reading as module
 
     path, other = tmp_path / "index.csv", tmp_path / "other.csv"
     VectorIndex(ids=["a"], vectors=np.eye(1, 288), spec="hsv").write(path)

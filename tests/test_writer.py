@@ -21,9 +21,6 @@ from cbir.vector_index.writer import Changes, VectorIndexWriter
 from tests.conftest import ROOT
 from tests.test_vector_index import header_of, histograms, names
 
-# A writer that is given up closes its nameless file when it is collected, with a warning.
-given_up = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 HSV = recipe.parse("hsv")
 COUNT = 2500  # more than two pieces of text
 
@@ -175,20 +172,16 @@ def test_another_spec_replaces_the_index(path: Path, spec: str) -> None:
     assert index.spec == recipe.parse(spec).spec
 
 
-@given_up
 def test_rows_of_two_lengths_are_refused(path: Path) -> None:
-    one = writer(path)
-    one.upsert(["a"], histograms(1, 288))
-    with pytest.raises(BadIndex, match="287"):
-        one.upsert(["b"], histograms(1, 287))
+    with writer(path) as one:
+        one.upsert(["a"], histograms(1, 288))
+        with pytest.raises(BadIndex, match="287"):
+            one.upsert(["b"], histograms(1, 287))
 
 
-@given_up
 def test_an_id_that_is_not_utf8_is_refused_and_nothing_is_written(path: Path) -> None:
-    one = writer(path)
-    one.upsert(["a\udcff"], histograms(1))
-    with pytest.raises(BadIndex, match="UTF-8"):
-        one.commit()
+    with writer(path) as one, pytest.raises(BadIndex, match="UTF-8"):
+        one.upsert(["a\udcff"], histograms(1))
     assert not path.exists()
 
 
@@ -241,7 +234,6 @@ def test_a_table_of_numbers_is_no_index(path: Path) -> None:
         assert path.read_bytes() == content
 
 
-@given_up
 def test_a_folder_in_its_place_is_refused(
     path: Path, photos: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,7 +243,6 @@ def test_a_folder_in_its_place_is_refused(
     assert list(path.iterdir()) == []
 
 
-@given_up
 def test_a_folder_in_its_place_is_refused_before_the_work(path: Path) -> None:
     """Describing a million pictures and then saying so would be late."""
     path.mkdir()
@@ -287,7 +278,7 @@ def test_a_folder_that_can_not_be_made_is_an_error(path: Path) -> None:
 
 # As in test_sidecar: for root, no folder is read-only.
 AS_NOBODY = """
-import locale, mmap, os, sys  # now, because nobody may not read every Python
+import locale, mmap, os, sqlite3, sys  # now, because nobody may not read every Python
 import cbir.commands.index, cbir.descriptors, pyarrow.csv, cv2
 from cbir.__main__ import main
 cbir.descriptors.names()
@@ -300,12 +291,14 @@ sys.exit(main(sys.argv[1:]))
 def test_a_folder_without_permission_is_an_error_before_the_work(photos: Path) -> None:
     with tempfile.TemporaryDirectory() as outer:
         os.chmod(outer, 0o755)
-        folder = Path(outer) / "locked"
+        folder, home = Path(outer) / "locked", Path(outer) / "home"
         folder.mkdir(mode=0o555)
+        home.mkdir()
+        home.chmod(0o777)
         done = subprocess.run(
             [sys.executable, "-c", AS_NOBODY, "index", "--dataset", "..", "--index", "i.csv"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "CBIR_HOME": str(home)},
             capture_output=True,
             text=True,
         )

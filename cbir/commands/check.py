@@ -52,8 +52,9 @@ def _described_otherwise(path: Path) -> Iterator[str]:
     if index.root is None or not index.root.is_dir():
         return
     recipe, folder = parse(index.spec), Folder(index.root)
-    numbers = sorted({round(i) for i in np.linspace(0, len(index) - 1, min(SAMPLE, len(index)))})
-    for id in (index.ids[number] for number in numbers):
+    ids = index.pictures
+    numbers = sorted({round(i) for i in np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids)))})
+    for id in (ids[number] for number in numbers):
         try:
             # Whatever limit the index was made with, this picture was below it.
             now = describe_one(folder.read(Picture(id, "")), recipe, max_pixels=1 << 30)

@@ -1,5 +1,6 @@
 """List the descriptors that are installed, with their settings."""
 
+import dataclasses
 from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,9 @@ from cbir import descriptors, registry
 from cbir.commands.options import Parser
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSpec
-from cbir.recipe import Recipe, parse
+from cbir.recipe import Recipe, parse_one
+from cbir.recipe.grammar import plain
+from cbir.recipe.settings import required, settings_of
 
 EXAMPLES = """examples:
   cbir descriptors
@@ -25,42 +28,56 @@ def run(args: Namespace, terminal: Terminal) -> int:
     broken = 0
     for name in descriptors.names():
         try:
-            recipe = parse(name)
-            fields, lines = _fields(recipe), list(_lines(recipe))
+            proper, cls = descriptors.find(name)
+            # What needs a setting can't be made without it, and has no spec of its own.
+            recipe = None if required(cls) else parse_one(name)
+            fields = _fields(proper, cls, recipe)
         except BadSpec as error:
             terminal.error(str(error))
             broken = 1
             continue
         terminal.record(fields)
-        for line in lines:
+        for line in _lines(fields):
             terminal.result(line)
     return broken
 
 
-def _fields(recipe: Recipe) -> dict[str, Any]:
+def _fields(name: str, cls: type[Any], recipe: Recipe | None) -> dict[str, Any]:
     return {
-        "name": recipe.name,
-        "aliases": registry.aliases(recipe.name),
-        "settings": recipe.settings,
-        "dim": recipe.dim,
-        "distance": recipe.distance,
-        "version": recipe.version,
-        "spec": recipe.spec,
-        "about": _about(recipe),
+        "name": name,
+        "aliases": registry.aliases(name),
+        "settings": recipe.settings if recipe else _defaults(cls),
+        "required": required(cls),
+        "dim": recipe.dim if recipe else None,
+        "distance": cls.distance,
+        "version": cls.version,
+        "spec": recipe.spec if recipe else None,
+        "about": _about(cls),
     }
 
 
-def _lines(recipe: Recipe) -> Iterator[str]:
-    values = f"{recipe.dim} values" if recipe.dim else "as many values as its settings make"
-    others = "".join(f" (also {alias})" for alias in registry.aliases(recipe.name))
-    yield f"{recipe.name}{others}: {values}, compared by {recipe.distance}"
-    if _about(recipe):
-        yield f"    {_about(recipe)}"
-    settings = ", ".join(f"{key}={value}" for key, value in recipe.settings.items())
+def _defaults(cls: type[Any]) -> dict[str, Any]:
+    """Settings and defaults of a class that can't be made without some of them."""
+    return {
+        f.name: f.default
+        for f in dataclasses.fields(cls)
+        if f.name in settings_of(cls) and f.default is not dataclasses.MISSING
+    }
+
+
+def _lines(fields: dict[str, Any]) -> Iterator[str]:
+    values = f"{fields['dim']} values" if fields["dim"] else "as many values as its settings make"
+    others = "".join(f" (also {alias})" for alias in fields["aliases"])
+    yield f"{fields['name']}{others}: {values}, compared by {fields['distance']}"
+    if fields["about"]:
+        yield f"    {fields['about']}"
+    if fields["required"]:
+        yield f"    needs {', '.join(fields['required'])}"
+    settings = ", ".join(f"{key}={plain(value)}" for key, value in fields["settings"].items())
     yield f"    settings and defaults: {settings or 'none'}"
 
 
-def _about(recipe: Recipe) -> str:
+def _about(cls: type[Any]) -> str:
     """The first sentence of its docstring; a dataclass without one has its signature there."""
-    text = type(recipe.descriptor).__doc__ or ""
-    return "" if text.startswith(type(recipe.descriptor).__name__ + "(") else text.split("\n\n")[0]
+    text = cls.__doc__ or ""
+    return "" if text.startswith(f"{cls.__name__}(") else " ".join(text.split("\n\n")[0].split())

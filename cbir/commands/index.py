@@ -10,12 +10,15 @@ from pathlib import Path
 
 from cbir.commands import options
 from cbir.commands.options import Parser, Usage
+from cbir.commands.stores import opened_store
 from cbir.commands.terminal import Terminal, seconds
 from cbir.errors import BadSource, CbirError
 from cbir.files import check_output, replacing
+from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.pipeline import Described, Settings, describe
-from cbir.recipe import Recipe, parse
+from cbir.recipe import AnyRecipe, parse
 from cbir.sources import Folder, Table, open_dataset
+from cbir.store import Store
 from cbir.types import Failure
 from cbir.vector_index.plain import full_size
 from cbir.vector_index.writer import VectorIndexWriter
@@ -24,6 +27,7 @@ EXAMPLES = """examples:
   python index.py --dataset data/dataset/shop
   python index.py --dataset photos -d hsv hsv-regions --index photos.csv
       (two descriptors: photos.hsv.csv and photos.hsv-regions.csv)
+  python index.py --dataset photos -d 'hsv*0.25+mobilenet*0.75' --augment
   python index.py --dataset photos -d hsv:norm=l2,size=full --plain
 """
 FAILURES_HEADER = ["id", "reason"]
@@ -50,28 +54,36 @@ def add_arguments(parser: Parser) -> None:
         metavar="F",
         help="where to list pictures that failed (default: failures.csv beside the index)",
     )
+    parser.add_argument(
+        "--augment",
+        action="store_true",
+        help="also store each picture mirrored and turned, so that such a query finds it",
+    )
     parser.add_argument("--plain", action="store_true", help="no header, as tutorials write it")
     options.add_max_megapixels(parser)
     options.add_store(parser)
     options.add_output(parser)
-    options.not_yet(parser, "--augment")
     options.not_yet(parser, "--ann", "--distributed", value=True)
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
     started = time.monotonic()
     recipes = _recipes(args.descriptor or ["hsv"], args.plain)
+    if args.plain and args.augment:
+        raise Usage("--plain files have no place for the transforms of --augment; leave one away")
     paths = _paths(_index_path(args.index), recipes)
     source = open_dataset(args.dataset)
     if args.failures:
         _check_failures_place(Path(args.failures), paths)  # now, and not after the work
-    settings = Settings(args.workers or 0, args.batch_size, round(args.max_megapixels * 1e6))
     with ExitStack() as stack:
+        store = stack.enter_context(opened_store(args, terminal))
         writers = [
-            stack.enter_context(VectorIndexWriter(path, recipe, source.root, args.plain))
+            stack.enter_context(
+                VectorIndexWriter(path, recipe, source.root, args.plain, args.augment)
+            )
             for path, recipe in zip(paths, recipes, strict=True)
         ]
-        failed = _describe_all(source, recipes, writers, settings, terminal)
+        failed = _describe_all(args, source, recipes, writers, store, terminal)
         everything = sorted({failure for some in failed for failure in some})
         listed_in = Path(args.failures) if args.failures else _failures_place(paths[0].parent)
         _write_failures(listed_in, everything, keep=bool(args.failures))
@@ -81,32 +93,49 @@ def run(args: Namespace, terminal: Terminal) -> int:
         ]
     if not any(written):
         raise BadSource(_nothing(args.dataset, everything, listed_in))
+    _tell_of_backgrounds(terminal, recipes)
     terminal.failures(everything, listed_in)
     return 0 if all(written) and not everything else 1
 
 
 def _describe_all(
+    args: Namespace,
     source: Folder | Table,
-    recipes: Sequence[Recipe],
+    recipes: Sequence[AnyRecipe],
     writers: Sequence[VectorIndexWriter],
-    settings: Settings,
+    store: Store | None,
     terminal: Terminal,
 ) -> list[list[Failure]]:
     """Hands all vectors to the writers; returns what failed, for each recipe, sorted."""
     failed: list[list[Failure]] = [[] for _ in recipes]
+    settings = Settings(args.workers or 0, args.batch_size, round(args.max_megapixels * 1e6))
+    transforms = tuple(TRANSFORMS) if args.augment else (ORIGINAL,)
     with terminal.without_chatter(), terminal.progress("indexing") as progress:
         pictures = list(source.pictures())
         done = 0
-        for result in describe(source, pictures, recipes, settings):
+        for result in describe(source, pictures, recipes, settings, store, transforms):
             if isinstance(result, Described):
-                writers[result.recipe].upsert(result.ids, result.vectors)
-                done += len(result.ids) if result.recipe == 0 else 0
+                writers[result.recipe].upsert(result.ids, result.vectors, result.transforms)
+                done += len(result.ids) // len(transforms) if result.recipe == 0 else 0
             else:
                 for number in range(len(recipes)) if result.recipe is None else [result.recipe]:
                     failed[number] += result.failures
                 done += len(result.failures) if result.recipe in (None, 0) else 0
             progress(done, len(pictures))
+    if store is not None and not any((source.root / id).is_dir() for id, _ in source.failures):
+        # Pictures in a folder that can't be read are not gone; else what is not there is.
+        store.finish(source.origin, [picture.id for picture in pictures])
     return [sorted([*source.failures, *some]) for some in failed]
+
+
+def _tell_of_backgrounds(terminal: Terminal, recipes: Sequence[AnyRecipe]) -> None:
+    for part in {part.spec: part for recipe in recipes for part in recipe.parts}.values():
+        if part.tally.pictures:
+            terminal.note(
+                f"{part.name}: background removed from {part.tally.removed} of "
+                f"{part.tally.pictures} pictures; in the others no object stood out, "
+                "and they count whole"
+            )
 
 
 def _nothing(dataset: str, failures: Sequence[Failure], listed_in: Path) -> str:
@@ -119,7 +148,7 @@ def _nothing(dataset: str, failures: Sequence[Failure], listed_in: Path) -> str:
     )
 
 
-def _recipes(specs: Sequence[str], plain: bool) -> list[Recipe]:
+def _recipes(specs: Sequence[str], plain: bool) -> list[AnyRecipe]:
     recipes = [full_size(parse(spec)) if plain else parse(spec) for spec in specs]
     if len({recipe.spec for recipe in recipes}) < len(recipes):
         raise Usage(f"the same descriptor is named twice: {' '.join(specs)}")
@@ -143,7 +172,7 @@ def _check_failures_place(path: Path, indexes: Sequence[Path]) -> None:
         raise Usage(f"--failures {path} is another file's name; give one of its own")
 
 
-def _paths(index: Path, recipes: Sequence[Recipe]) -> list[Path]:
+def _paths(index: Path, recipes: Sequence[AnyRecipe]) -> list[Path]:
     if len(recipes) == 1:
         return [index]
     return [index.with_name(f"{index.stem}.{recipe.slug}{index.suffix}") for recipe in recipes]

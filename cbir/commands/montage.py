@@ -14,6 +14,7 @@ from cbir.commands.options import Usage
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadPicture, BadSource
 from cbir.images import decode
+from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.opencv import cv2
 from cbir.plots import Tile
 from cbir.sources import Files, Folder
@@ -51,7 +52,7 @@ class Montage:
             return
         query = Tile(self._thumbnail(self.queries, name), "query", "", name)
         tiles = [
-            Tile(self._shown(hit.id), str(rank), f"{hit.distance:.4f}", hit.id)
+            Tile(self._shown(hit), str(rank), _quiet_words(hit), hit.id)
             for rank, hit in enumerate(hits, start=1)
         ]
         self.missing += sum(tile.image is None for tile in tiles)
@@ -82,11 +83,12 @@ class Montage:
                 "--result-path DIR says where they are"
             )
 
-    def _shown(self, id: str) -> Image | None:
+    def _shown(self, hit: Hit) -> Image | None:
         # An index may come from a stranger: its ids must not lead out of the folder.
-        if os.path.isabs(id) or ".." in Path(id).parts:
+        if os.path.isabs(hit.id) or ".." in Path(hit.id).parts:
             return None
-        return self._thumbnail(self.folder, id)
+        image = self._thumbnail(self.folder, hit.id)
+        return None if image is None else TRANSFORMS[hit.transform](image)
 
     def _thumbnail(self, source: Source, id: str) -> Image | None:
         try:
@@ -115,6 +117,11 @@ class Montage:
             path = RESULTS / f"{stem}-{number}.jpg"
         self.taken.add(path)
         return path
+
+
+def _quiet_words(hit: Hit) -> str:
+    turned = "" if hit.transform == ORIGINAL else f"  {hit.transform}"
+    return f"{hit.distance:.4f}{turned}"
 
 
 def _show(terminal: Terminal, sheet: Image, title: str) -> None:

@@ -2,8 +2,11 @@
 
 import argparse
 import re
+from argparse import Namespace
+from pathlib import Path
 from typing import Any, NoReturn
 
+from cbir import places
 from cbir.errors import CbirError, did_you_mean
 from cbir.images import MAX_PIXELS
 
@@ -63,7 +66,7 @@ def add_descriptors(parser: Parser, several: bool) -> None:
         action="extend",
         nargs="+",
         metavar="SPEC",
-        help="what to describe pictures by, such as hsv or hsv:norm=l2,size=full (default: hsv)"
+        help="what to describe pictures by, such as hsv, mobilenet or hsv:norm=l2 (default: hsv)"
         + ("; several make an index each" if several else ""),
     )
 
@@ -79,9 +82,30 @@ def add_max_megapixels(parser: Parser) -> None:
 
 
 def add_store(parser: Parser) -> None:
+    """Both flags about the feature store, for commands that describe pictures."""
     store = parser.add_mutually_exclusive_group()
-    store.add_argument("--store", metavar="FILE", help="feature store (no effect yet)")
-    store.add_argument("--no-store", action="store_true", help="do without it (no effect yet)")
+    add_store_place(store)
+    store.add_argument("--no-store", action="store_true", help="compute everything anew")
+
+
+def add_store_place(parser: Any) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="FILE",
+        help="the feature store: what was described before (default: $CBIR_HOME/features.db, "
+        "data/database/features.db where there is a data folder, or one in your own data folder)",
+    )
+
+
+def store_place(args: Namespace) -> Path:
+    """Where the feature store is, or would be."""
+    if args.store is not None:
+        if not args.store or args.store.endswith("/"):
+            raise Usage(f"--store {args.store!r} is not a file's name")
+        return Path(args.store)
+    if not places.chosen() and Path("data").is_dir():
+        return Path("data/database/features.db")
+    return places.data() / "features.db"
 
 
 def add_output(parser: Parser) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from cbir.commands import options
 from cbir.commands.montage import STDIN_NAME, Montage
 from cbir.commands.options import Parser, Usage
+from cbir.commands.stores import store_to_read
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadIndex, BadSource, BadSpec
 from cbir.files import LARGEST_FILE
+from cbir.images.transforms import ORIGINAL
 from cbir.pipeline import Described, Settings, describe
-from cbir.recipe import Recipe, parse
+from cbir.recipe import AnyRecipe, parse
 from cbir.searcher import Searcher
 from cbir.sources import Files
 from cbir.types import Failure, Hit, Vectors
@@ -37,6 +39,13 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--index", default="index.csv", metavar="F", help="which index (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-d",
+        "--descriptor",
+        metavar="SPEC",
+        help="the index knows what made it; name it to say where a file of its own is now, such "
+        "as onnx:model=FILE",
     )
     parser.add_argument(
         "--limit",
@@ -67,21 +76,22 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> int:
     index = VectorIndex.read(options.refuse_schemes(args.index))
-    recipe = _recipe_of(index, args.index)
+    recipe = _recipe_of(index, args.index, args.descriptor)
     searcher = Searcher(index, args.distance or index.distance)
     queries = _queries(args.query)
     montage = Montage(args, index, queries, terminal)
     found, failures = 0, list[Failure]()
     with (
+        store_to_read(args) as store,
         terminal.without_chatter(),
         terminal.progress("searching", beside_results=True) as progress,
     ):
         pictures = list(queries.pictures())
         settings = Settings(max_pixels=round(args.max_megapixels * 1e6))
-        for result in describe(queries, pictures, [recipe], settings):
+        for result in describe(queries, pictures, [recipe], settings, store):
             if isinstance(result, Described):
                 for name, hits in _search(searcher, result.ids, result.vectors, args):
-                    _report(terminal, name, recipe, searcher.distance, hits)
+                    _report(terminal, name, index, searcher.distance, hits)
                     montage.add(terminal, name, hits)
                     found += 1
             else:
@@ -96,18 +106,21 @@ def run(args: Namespace, terminal: Terminal) -> int:
     return 1 if failures else 0
 
 
-def _recipe_of(index: VectorIndex, path: str) -> Recipe:
+def _recipe_of(index: VectorIndex, path: str, typed: str | None) -> AnyRecipe:
     """The installed descriptor that made the index; BadIndex if there is none that did."""
     try:
-        recipe = parse(index.spec)
+        recipe = parse(typed or index.spec)
     except BadSpec as error:
+        if typed:
+            raise
         raise BadIndex(
             f"{path} was made by {index.spec}, which can't be used here: {error}"
         ) from error
     if recipe.spec != index.spec:
+        which = "was asked for" if typed else "is installed"
+        what_to_do = "leave -d away" if typed else "index the pictures again"
         raise BadIndex(
-            f"{path} was made by {index.spec}, and what is installed is {recipe.spec}; "
-            "index the pictures again"
+            f"{path} was made by {index.spec}, and what {which} is {recipe.spec}; {what_to_do}"
         )
     if recipe.dim is not None and recipe.dim != index.dim:
         raise BadIndex(
@@ -140,19 +153,23 @@ def _search(
 
 
 def _report(
-    terminal: Terminal, name: str, recipe: Recipe, distance: str, hits: Sequence[Hit]
+    terminal: Terminal, name: str, index: VectorIndex, distance: str, hits: Sequence[Hit]
 ) -> None:
     records = []
     terminal.result(name)
     for rank, hit in enumerate(hits, start=1):
         record = {"rank": rank, "id": hit.id, "distance": hit.distance}
+        turned = ""
+        if index.augmented:
+            record["transform"] = hit.transform
+            turned = "" if hit.transform == ORIGINAL else f"  ({hit.transform})"
         if distance == "cosine":
             record["similarity"] = 1 - hit.distance
         records.append(record)
-        terminal.result(f"{rank:>4}  {hit.distance:.4f}  {hit.id}")
+        terminal.result(f"{rank:>4}  {hit.distance:.4f}  {hit.id}{turned}")
     if not hits:
         terminal.result("      nothing that near")
-    terminal.record({"query": name, "spec": recipe.spec, "distance": distance, "hits": records})
+    terminal.record({"query": name, "spec": index.spec, "distance": distance, "hits": records})
 
 
 def _threshold(text: str) -> float:

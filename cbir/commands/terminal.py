@@ -1,6 +1,7 @@
 """What a command says: results on standard output, everything else on standard error."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -11,6 +12,15 @@ from typing import Any, TextIO
 from cbir.types import Failure
 
 SHOWN_FAILURES = 10
+
+
+class _Notes(logging.Handler):
+    def __init__(self, terminal: "Terminal"):
+        super().__init__()
+        self.terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.terminal.note(record.getMessage())
 
 
 class Terminal:
@@ -34,6 +44,18 @@ class Terminal:
         """A summary or a hint."""
         if not self.quiet:
             print(printable(text), file=self.err, flush=True)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Shows what the library thinks worth telling, such as a download that takes a while."""
+        log = logging.getLogger("cbir")
+        notes = _Notes(self)
+        log.setLevel(logging.INFO)
+        log.addHandler(notes)
+        try:
+            yield
+        finally:
+            log.removeHandler(notes)
 
     def error(self, text: str) -> None:
         print(f"cbir {self.command}: {printable(text)}", file=self.err, flush=True)

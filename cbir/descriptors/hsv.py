@@ -67,8 +67,8 @@ class Hsv(_Histogram):
     def dim(self) -> int:
         return math.prod(self._bins)
 
-    def prepare(self, image: Image) -> NDArray[np.int64]:
-        return count(image, self._bins)
+    def prepare(self, image: Image, mask: NDArray[np.uint8] | None = None) -> NDArray[np.int64]:
+        return count(image, self._bins, mask)
 
 
 @register("hsv-regions")
@@ -77,23 +77,38 @@ class HsvRegions(_Histogram):
     """The same for five regions, one after the other, each normalised by itself.
 
     Top-left, top-right, bottom-right and bottom-left quarters, each less a centred ellipse whose
-    axes are 75% of width and height; then the ellipse.
+    axes are 75% of width and height; then the ellipse. Where only an object counts, they are laid
+    over its box: laid over the picture, they would tell where the object stands.
     """
 
     @property
     def dim(self) -> int:
         return 5 * math.prod(self._bins)
 
-    def prepare(self, image: Image) -> NDArray[np.int64]:
+    def prepare(self, image: Image, mask: NDArray[np.uint8] | None = None) -> NDArray[np.int64]:
+        if mask is not None:
+            image, mask = _box(image, mask)
         height, width = image.shape[:2]
         ellipse = _ellipse(height, width)
+        around = 255 - ellipse
+        if mask is not None:
+            ellipse, around = ellipse & mask, around & mask
         middle, centre = height // 2, width // 2
         top, bottom = slice(0, middle), slice(middle, height)
         left, right = slice(0, centre), slice(centre, width)
         corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
-        counts = [count(image[corner], self._bins, 255 - ellipse[corner]) for corner in corners]
+        counts = [count(image[corner], self._bins, around[corner]) for corner in corners]
         counts.append(count(image, self._bins, ellipse))
         return np.stack(counts)
+
+
+def _box(image: Image, mask: NDArray[np.uint8]) -> tuple[Image, NDArray[np.uint8]]:
+    """What is in the upright box around the pixels that count, if there are any."""
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
+        return image, mask
+    box = (slice(top, top + height), slice(left, left + width))
+    return image[box], mask[box]
 
 
 def _ellipse(height: int, width: int) -> NDArray[np.uint8]:

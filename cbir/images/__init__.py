@@ -5,11 +5,20 @@ from numpy.typing import NDArray
 
 from cbir.errors import BadPicture
 from cbir.images import pam
+from cbir.images.border import has_white_border
 from cbir.images.header import Header, read_header
 from cbir.opencv import cv2
 from cbir.types import Image
 
-__all__ = ["MAX_PIXELS", "Header", "decode", "read_header", "reduction", "working_bytes"]
+__all__ = [
+    "MAX_PIXELS",
+    "Header",
+    "decode",
+    "has_white_border",
+    "read_header",
+    "reduction",
+    "working_bytes",
+]
 
 MAX_PIXELS = 200_000_000
 

@@ -1,12 +1,23 @@
-"""Pictures to bytes to images to vectors, streaming, with memory bounded in bytes."""
+"""Pictures to bytes to images to vectors, streaming, with memory bounded in bytes.
+
+What is to be made of each picture is a list of *jobs*, one for each descriptor and transform; sums
+share the jobs of their parts. Threads read, decode and prepare some tasks ahead; each job's queue
+describes in batches; assemblies put jobs together again, as the recipes want them. Results come in
+the pictures' order, whichever thread was faster.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cbir.images import MAX_PIXELS, decode
-from cbir.pipeline.batching import Batch, Described, Failed, checked
-from cbir.pipeline.reading import Memory, Reader, in_order
-from cbir.recipe import Recipe
+from cbir.images.transforms import ORIGINAL
+from cbir.pipeline.assembly import Assembly, Described, Failed
+from cbir.pipeline.batching import Queue, checked
+from cbir.pipeline.jobs import jobs_of
+from cbir.pipeline.kept import Kept
+from cbir.pipeline.reading import Memory, Reader, in_order, task_size
+from cbir.recipe import AnyRecipe
+from cbir.store import Store
 from cbir.threads import cores
 from cbir.types import Picture, Source, Vectors
 
@@ -30,25 +41,42 @@ class Settings:
 
 
 def describe(
-    source: Source, pictures: Iterable[Picture], recipes: Sequence[Recipe], settings: Settings
+    source: Source,
+    pictures: Iterable[Picture],
+    recipes: Sequence[AnyRecipe],
+    settings: Settings,
+    store: Store | None = None,
+    transforms: Sequence[str] = (ORIGINAL,),
 ) -> Iterator[Described | Failed]:
     """Describes pictures by every recipe, reading each once and decoding it once a scale.
 
-    Threads read, decode and prepare some tasks ahead; batches are described here. Results come
-    in the pictures' order, whichever thread was faster.
+    What `store` has is not made again; what is made is put into it.
     """
-    reader = Reader(source, recipes, settings.max_pixels, Memory(MEMORY))
-    batches = [Batch(number, recipe, settings.batch_size) for number, recipe in enumerate(recipes)]
-    for task in in_order(reader, pictures, settings.threads):
-        yield from task.failed
-        for batch, (ids, items) in zip(batches, task.prepared, strict=True):
-            yield from batch.add(ids, items)
+    jobs = jobs_of(recipes, transforms)
+    kept = Kept(store, source, jobs)
+    assemblies = [Assembly(i, recipe, transforms, jobs) for i, recipe in enumerate(recipes)]
+    queues = [Queue(job, settings.batch_size, kept) for job in jobs]
+    reader = Reader(source, jobs, kept, settings.max_pixels, Memory(MEMORY))
+    work = kept.plan(pictures, task_size(reader, pictures, settings.threads))
+    for task in in_order(reader, work, settings.threads):
+        kept.saw(task.seen)
+        for failure in task.failed:
+            yield Failed(None, [failure])
+        for queue, entries in zip(queues, task.entries, strict=True):
+            for made in queue.add(entries):
+                for assembly in assemblies:
+                    yield from assembly.take(made)
         reader.memory.release(task.held)
-    for batch in batches:
-        yield from batch.flush()
+    for queue in queues:
+        for made in queue.flush():
+            for assembly in assemblies:
+                yield from assembly.take(made)
 
 
-def describe_one(data: bytes, recipe: Recipe, max_pixels: int = MAX_PIXELS) -> Vectors:
+def describe_one(data: bytes, recipe: AnyRecipe, max_pixels: int = MAX_PIXELS) -> Vectors:
     """The vector (1, d) of one encoded picture, made as an index's are; BadPicture if none."""
-    item = recipe.prepare(decode(data, recipe.pixels, max_pixels=max_pixels))
-    return checked(recipe, recipe.describe([item]), 1)
+    made = []
+    for part in recipe.parts:
+        item = part.prepare(decode(data, part.pixels, max_pixels=max_pixels))
+        made.append(checked(part, part.describe([item]), 1))
+    return recipe.combine(made)

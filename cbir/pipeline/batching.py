@@ -1,29 +1,27 @@
 """From prepared pictures to vectors: batches, and a check of what a descriptor returns."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from cbir.errors import BadPicture, BadSpec, MissingPackage
+from cbir.errors import BadPicture, BadSpec, CbirError
+from cbir.pipeline.jobs import Entry, Job
+from cbir.pipeline.kept import Kept
 from cbir.recipe import Recipe
 from cbir.types import Failure, Vectors
 
 BATCH_BYTES = 64 << 20
+MOST_WAITING = 2048
 
 
-class Described(NamedTuple):
-    """Vectors of some pictures by one recipe (its number in the list), in the pictures' order."""
+class Made(NamedTuple):
+    """What a job made of some pictures, in their order, and those that it could not do."""
 
-    recipe: int
+    job: int
     ids: list[str]
     vectors: Vectors
-
-
-class Failed(NamedTuple):
-    """Pictures that were left out: by one recipe, or by all when that is None."""
-
-    recipe: int | None
     failures: list[Failure]
 
 
@@ -33,43 +31,87 @@ def reason(recipe: Recipe, error: Exception) -> str:
     return f"the descriptor {recipe.name} failed: {type(error).__name__}: {error}"
 
 
-class Batch:
-    """Collects what a recipe prepared, until there is enough to describe at once."""
+class Queue:
+    """One job's pictures in order: those still open are described when there are enough of them."""
 
-    def __init__(self, number: int, recipe: Recipe, size: int):
-        self.number, self.recipe, self.size = number, recipe, size
-        self.ids: list[str] = []
-        self.items: list[Any] = []
-        self.dim = recipe.dim
+    def __init__(self, job: Job, size: int, kept: Kept):
+        self.job, self.size, self.kept = job, size, kept
+        self.entries: deque[Entry] = deque()
+        self.open: list[Entry] = []
+        self.dim = job.recipe.dim
 
-    def add(self, ids: list[str], items: list[Any]) -> Iterator[Described | Failed]:
-        self.ids += ids
-        self.items += items
-        while len(self.items) >= self.size:
-            yield from self._describe(self.ids[: self.size], self.items[: self.size])
-            del self.ids[: self.size], self.items[: self.size]
-        if sum(getattr(item, "nbytes", 0) for item in self.items) >= BATCH_BYTES:
-            yield from self.flush()
+    def add(self, entries: Sequence[Entry]) -> Iterator[Made]:
+        self.entries += entries
+        self.open += [entry for entry in entries if entry.is_open]
+        while len(self.open) >= self.size:
+            self._close(self.open[: self.size])
+            del self.open[: self.size]
+            yield from self._emit()
+        held = sum(getattr(entry.item, "nbytes", 0) for entry in self.open)
+        if held >= BATCH_BYTES or len(self.entries) >= MOST_WAITING:
+            self._close(self.open)
+            self.open = []
+        yield from self._emit()
 
-    def flush(self) -> Iterator[Described | Failed]:
-        if self.items:
-            yield from self._describe(self.ids, self.items)
-        self.ids, self.items = [], []
+    def flush(self) -> Iterator[Made]:
+        self._close(self.open)
+        self.open = []
+        yield from self._emit()
 
-    def _describe(self, ids: list[str], items: list[Any]) -> Iterator[Described | Failed]:
+    def _emit(self) -> Iterator[Made]:
+        """Everything before the first picture that is still open."""
+        done, failures = list[Entry](), list[Failure]()
+        while self.entries and not self.entries[0].is_open:
+            entry = self.entries.popleft()
+            if entry.reason is None:
+                done.append(entry)
+            else:
+                failures.append(Failure(entry.id, entry.reason))
+        if done or failures:
+            rows = [entry.vector for entry in done if entry.vector is not None]
+            vectors = np.stack(rows) if rows else np.zeros((0, self.dim or 1), np.float32)
+            yield Made(self.job.number, [entry.id for entry in done], vectors, failures)
+
+    def _close(self, entries: list[Entry]) -> None:
+        """Gives each entry its vector. Pictures with the same bytes are described once."""
+        contents = {entry.content: entry for entry in entries if entry.content is not None}
+        known = self.kept.described(self.job, list(contents)) if contents else {}
+        left = [
+            entry
+            for entry in entries
+            if entry.content is None
+            or (contents[entry.content] is entry and entry.content not in known)
+        ]
+        self._describe(left)
+        for entry in entries:
+            if not entry.is_open or entry.content is None:
+                continue
+            first = contents[entry.content]
+            entry.vector = known.get(entry.content, first.vector)
+            entry.reason = None if entry.vector is not None else first.reason
+            entry.item = None
+
+    def _describe(self, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        recipe = self.job.recipe
         try:
-            vectors = checked(self.recipe, self.recipe.describe(items), len(items), self.dim)
-        except (BadSpec, MissingPackage):
-            raise
+            items = [entry.item for entry in entries]
+            vectors = checked(recipe, recipe.describe(items), len(items), self.dim)
         except Exception as error:
-            if len(items) == 1:
-                yield Failed(self.number, [Failure(ids[0], reason(self.recipe, error))])
+            if isinstance(error, CbirError) and not isinstance(error, BadPicture):
+                raise  # not about pictures: the run can't go on
+            if len(entries) == 1:
+                entries[0].reason, entries[0].item = reason(recipe, error), None
                 return
-            for id, item in zip(ids, items, strict=True):  # the others are not to blame
-                yield from self._describe([id], [item])
+            for entry in entries:  # the others are not to blame
+                self._describe([entry])
             return
         self.dim = vectors.shape[1]
-        yield Described(self.number, ids, vectors)
+        for entry, vector in zip(entries, vectors, strict=True):
+            entry.vector, entry.item = vector, None
+        if entries[0].content is not None:  # contents are known for all, or for none
+            self.kept.add(self.job, [entry.content or b"" for entry in entries], vectors)
 
 
 def checked(recipe: Recipe, vectors: Vectors, count: int, dim: int | None = None) -> Vectors:

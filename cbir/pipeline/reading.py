@@ -1,19 +1,21 @@
 """From a source to prepared pictures: threads that read, decode and prepare some tasks ahead."""
 
-import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
+from hashlib import sha256
 from typing import Any
 
-from cbir.errors import BadPicture, BadSpec, MissingPackage
-from cbir.images import Header, decode, read_header, working_bytes
+from cbir.errors import BadPicture, CbirError
+from cbir.images import Header, decode, has_white_border, read_header, working_bytes
+from cbir.images.transforms import TRANSFORMS
 from cbir.opencv import cv2
-from cbir.pipeline.batching import Failed, reason
-from cbir.recipe import Recipe
-from cbir.types import Failure, Picture, Source
+from cbir.pipeline.batching import reason
+from cbir.pipeline.jobs import Entry, Job, Seen, Task, Wanted
+from cbir.pipeline.kept import Kept
+from cbir.pipeline.memory import Memory
+from cbir.types import Failure, Image, Picture, Source
 
 SMALL = 4 << 20
 """Decoding that takes less is not counted: a thread decodes one picture at a time."""
@@ -24,17 +26,7 @@ TINY = 64 << 10
 TASK = 32
 """Pictures a task, at most: handing each over by itself would cost a tenth of the time."""
 
-
-class Task:
-    """What reading some pictures gave: for each recipe, ids and what it prepared of them."""
-
-    def __init__(self, recipes: int):
-        self.prepared: list[tuple[list[str], list[Any]]] = [([], []) for _ in range(recipes)]
-        self.failed: list[Failed] = []
-        self.held = 0
-
-    def fail(self, recipe: int | None, id: str, reason: str) -> None:
-        self.failed.append(Failed(recipe, [Failure(id, reason)]))
+Decoded = dict[int | None, Image]  # by the short side that was asked for
 
 
 class Reader:
@@ -44,34 +36,63 @@ class Reader:
     """
 
     def __init__(
-        self, source: Source, recipes: Sequence[Recipe], max_pixels: int, memory: "Memory"
+        self, source: Source, jobs: Sequence[Job], kept: Kept, max_pixels: int, memory: Memory
     ):
-        self.source, self.recipes, self.max_pixels = source, recipes, max_pixels
-        self.scales = sorted({recipe.pixels for recipe in recipes}, key=lambda p: p or 0)
-        self.memory = memory
+        self.source, self.jobs, self.kept = source, jobs, kept
+        self.max_pixels, self.memory = max_pixels, memory
 
-    def run(self, number: int, pictures: list[Picture]) -> Task:
-        task = Task(len(self.recipes))
-        for picture in pictures:
+    def run(self, number: int, wanted: Sequence[Wanted]) -> Task:
+        task = Task(len(self.jobs))
+        for one in wanted:
             try:
-                self._one(number, picture, task)
+                self._one(number, one, task)
             except BadPicture as error:
-                task.fail(None, picture.id, str(error))
+                task.failed.append(Failure(one.picture.id, str(error)))
         return task
 
-    def _one(self, number: int, picture: Picture, task: Task) -> None:
+    def _one(self, number: int, wanted: Wanted, task: Task) -> None:
+        picture = wanted.picture
         data = self.source.read(picture)
+        content, vectors = None, wanted.vectors
+        if self.kept.store is not None:
+            content = sha256(data).digest()
+            before = vectors if content == wanted.content else self.kept.none
+            vectors = self.kept.find(content, before)
+        missing = [j for j, vector in zip(self.jobs, vectors, strict=True) if vector is None]
+        items, white = self._items(number, picture, data, missing, task) if missing else ({}, None)
+        if content is not None and content != wanted.content:
+            task.seen.append(Seen(picture, content, white))
+        for job, vector in zip(self.jobs, vectors, strict=True):
+            entry = Entry(picture.id, content, None, vector)
+            if vector is None:
+                made = items[job.number]
+                if isinstance(made, Exception):
+                    entry.reason = reason(job.recipe, made)
+                else:
+                    entry.item = made
+            task.entries[job.number].append(entry)
+
+    def _items(
+        self, number: int, picture: Picture, data: bytes, jobs: Sequence[Job], task: Task
+    ) -> tuple[dict[int, Any], bool | None]:
+        """What these jobs prepare of a picture, within the budget; and if its border is white."""
         header = read_header(data)
-        needed = len(data) + max(working_bytes(header, pixels) for pixels in self.scales)
+        scales = {job.recipe.pixels for job in jobs}
+        needed = len(data) + max(working_bytes(header, pixels) for pixels in scales)
         if header.pixels > self.max_pixels or needed < SMALL:
             needed = 0
         self.memory.acquire(number, needed)
         held, kept = needed, 0
         try:
-            kept = self._prepare(picture.id, data, header, task)
+            images = self._decoded(data, header, scales)
+            white = has_white_border(next(iter(images.values()))) if self.kept.store else None
+            items = _prepared(images, jobs)
+            kept = sum(getattr(item, "nbytes", 0) for item in items.values())
+            kept = kept if kept >= TINY else 0
             if kept > held:
                 self.memory.acquire(number, kept - held)
                 held = kept
+            return items, white
         except MemoryError:
             size = f"{header.width}×{header.height}"
             raise BadPicture(f"not enough memory for {size} pixels") from None
@@ -79,80 +100,47 @@ class Reader:
             self.memory.release(held - kept)
             task.held += kept
 
-    def _prepare(self, id: str, data: bytes, header: Header, task: Task) -> int:
-        """Adds to the task what each recipe makes of a picture; returns how large that is."""
+    def _decoded(self, data: bytes, header: Header, scales: Iterable[int | None]) -> Decoded:
         images = {
             pixels: decode(data, pixels, max_pixels=self.max_pixels, header=header)
-            for pixels in self.scales
+            for pixels in sorted(scales, key=lambda pixels: pixels or 0)
         }
         for image in images.values():
             image.flags.writeable = False  # several recipes may look at it
-        made: list[Any] = []
-        for recipe in self.recipes:
-            try:
-                made.append(recipe.prepare(images[recipe.pixels]))
-            except (BadSpec, MissingPackage, MemoryError):
+        return images
+
+
+def _prepared(images: Mapping[int | None, Image], jobs: Sequence[Job]) -> dict[int, Any]:
+    """By job, what it prepares of the picture, or the exception that it raised."""
+    turned: dict[tuple[int | None, str], Image] = {}
+    items: dict[int, Any] = {}
+    for job in jobs:
+        key = job.recipe.pixels, job.transform
+        if key not in turned:
+            turned[key] = TRANSFORMS[job.transform](images[job.recipe.pixels])
+            turned[key].flags.writeable = False
+        try:
+            items[job.number] = job.recipe.prepare(turned[key])
+        except MemoryError:
+            raise
+        except Exception as error:  # a plug-in may raise anything; the run must go on
+            if isinstance(error, CbirError) and not isinstance(error, BadPicture):
                 raise
-            except Exception as error:  # a plug-in may raise anything; the run must go on
-                made.append(error)
-        kept = 0
-        for number, item in enumerate(made):
-            if isinstance(item, Exception):
-                task.fail(number, id, reason(self.recipes[number], item))
-                continue
-            ids, items = task.prepared[number]
-            ids.append(id)
-            items.append(item)
-            kept += getattr(item, "nbytes", 0)
-        return kept if kept >= TINY else 0
+            items[job.number] = error
+    return items
 
 
-class Memory:
-    """Bytes in work. The oldest task always gets what it asks for: everyone waits for it."""
-
-    def __init__(self, limit: int):
-        self.limit = limit
-        self.used = 0
-        self.oldest = 0
-        self.changed = threading.Condition()
-
-    def acquire(self, task: int, amount: int) -> None:
-        if not amount:
-            return
-        with self.changed:
-            self.changed.wait_for(lambda: task == self.oldest or self.used + amount <= self.limit)
-            self.used += amount
-
-    def release(self, amount: int) -> None:
-        if amount:
-            with self.changed:
-                self.used -= amount
-                self.changed.notify_all()
-
-    def now_oldest(self, task: int) -> None:
-        with self.changed:
-            self.oldest = task
-            self.changed.notify_all()
-
-    def open_up(self) -> None:
-        """Lets every waiting thread go on, to its end."""
-        with self.changed:
-            self.limit = 1 << 62
-            self.changed.notify_all()
-
-
-def in_order(reader: Reader, pictures: Iterable[Picture], threads: int) -> Iterator[Task]:
-    """Runs tasks in threads, some ahead, and gives their results in order."""
-    size = _task_size(reader, pictures, threads)
-    remaining = iter(pictures)
+def in_order(reader: Reader, work: Iterable[Task | list[Wanted]], threads: int) -> Iterator[Task]:
+    """Runs what is to be read in threads, some ahead, and gives all results in order."""
+    remaining = iter(work)
     waiting: deque[Future[Task]] = deque()
     started = finished = 0
     pool = ThreadPoolExecutor(threads, "cbir-read")
     try:
         with _one_thread_each(threads):
             while True:
-                while len(waiting) < 3 * threads and (some := list(islice(remaining, size))):
-                    waiting.append(pool.submit(reader.run, started, some))
+                while len(waiting) < 3 * threads and (some := next(remaining, None)) is not None:
+                    waiting.append(_under_way(pool, reader, started, some))
                     started += 1
                 if not waiting:
                     return
@@ -166,9 +154,19 @@ def in_order(reader: Reader, pictures: Iterable[Picture], threads: int) -> Itera
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _task_size(reader: Reader, pictures: Iterable[Picture], threads: int) -> int:
+def _under_way(
+    pool: ThreadPoolExecutor, reader: Reader, number: int, work: Task | list[Wanted]
+) -> Future[Task]:
+    if isinstance(work, list):
+        return pool.submit(reader.run, number, work)
+    done: Future[Task] = Future()
+    done.set_result(work)
+    return done
+
+
+def task_size(reader: Reader, pictures: Iterable[Picture], threads: int) -> int:
     """How many pictures a task has."""
-    if not all(recipe.prepares for recipe in reader.recipes):
+    if not all(job.recipe.prepares for job in reader.jobs):
         return 1  # what is not made small stays whole until it is described
     if isinstance(pictures, Sized):  # a few large photos are to keep all threads busy
         return max(1, min(TASK, len(pictures) // (8 * threads)))

@@ -23,11 +23,13 @@ class Folder:
     """A picture's id is its path below `root`, with forward slashes.
 
     Hidden files and folders are passed over. A link to a folder is followed, but each folder is
-    walked once, so that links in a circle end.
+    walked once, so that links in a circle end. `origin` says which folder it is, however it was
+    named.
     """
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
+        self.origin = os.path.realpath(self.root)
         self.failures: list[Failure] = []
 
     def pictures(self) -> Iterator[Picture]:

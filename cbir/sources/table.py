@@ -16,11 +16,13 @@ class Table:
     """A picture's id is its path as the table gives it, relative to the table's own folder.
 
     A path that leads out of that folder is a failure: a table may come from a stranger.
+    `origin` says which table it is, however it was named.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.root = self.path.parent
+        self.origin = os.path.realpath(self.path)
         self.failures: list[Failure] = []
 
     def pictures(self) -> Iterator[Picture]:

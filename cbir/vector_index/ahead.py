@@ -5,6 +5,7 @@ import tempfile
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -24,31 +25,32 @@ class TextAhead:
     is deleted or replaced later, as in an ordinary run; otherwise it is thrown away.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, augmented: bool):
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the object
         self._pool = ThreadPoolExecutor(1, "cbir-format")
+        self._format = partial(format_rows, augmented=augmented)
         self._waiting: deque[Future[memoryview]] = deque()
-        self._ids: list[str] = []
+        self._keys: list[str] = []
         self._vectors: list[Vectors] = []
         self._last = ""
         self._count = 0
         self.sorted = True
 
-    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+    def add(self, keys: Sequence[str], vectors: Vectors) -> None:
         if not self.sorted:
             return
-        for id in ids:
-            self.sorted = self.sorted and (id > self._last or not self._count)
-            self._last = id
+        for key in keys:
+            self.sorted = self.sorted and (key > self._last or not self._count)
+            self._last = key
             self._count += 1
-        self._ids += ids
+        self._keys += keys
         self._vectors.append(vectors)
-        if len(self._ids) >= ROWS_AT_ONCE:
+        if len(self._keys) >= ROWS_AT_ONCE:
             self._hand_over()
 
     def copy_to(self, file: IO[bytes]) -> None:
         """Appends the text of all rows."""
-        if self._ids:
+        if self._keys:
             self._hand_over()
         self._write_down(keep=0)
         self._file.seek(0)
@@ -59,9 +61,9 @@ class TextAhead:
         self._file.close()
 
     def _hand_over(self) -> None:
-        rows = self._ids, np.concatenate(self._vectors)
-        self._ids, self._vectors = [], []
-        self._waiting.append(self._pool.submit(format_rows, rows))
+        rows = self._keys, np.concatenate(self._vectors)
+        self._keys, self._vectors = [], []
+        self._waiting.append(self._pool.submit(self._format, rows))
         self._write_down(keep=MOST_WAITING)
 
     def _write_down(self, keep: int) -> None:

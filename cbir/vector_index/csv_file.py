@@ -5,7 +5,8 @@
     "boots/red.jpg",0.25,0,…
 
 pandas reads it with `read_csv(path, comment="#", index_col=0, keep_default_na=False)`. Numbers are
-the shortest that restore the float32 exactly.
+the shortest that restore the float32 exactly. An augmented index has a second column, `transform`,
+(`index_col=[0, 1]`) and a row for each transform of a picture.
 """
 
 import csv
@@ -13,7 +14,8 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +25,7 @@ import numpy as np
 from cbir.errors import BadIndex, BadPicture
 from cbir.files import regular, why_not
 from cbir.types import Vectors
+from cbir.vector_index import keys
 
 FORMAT = 1
 MARK = b"# cbir "
@@ -32,23 +35,29 @@ READ_BYTES = 8 << 20
 WRITERS = 2
 
 Rows = tuple[Sequence[str], Vectors]
+"""Keys of rows (see cbir.vector_index.keys) and their vectors (n, d)."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an index says of itself. `root` is relative to the index's own folder, or None."""
+    """What an index says of itself. `root` is relative to the index's own folder, or None.
+
+    The first line says all but `augmented`, which the columns tell.
+    """
 
     spec: str
     dim: int
     distance: str
     root: str | None = None
+    augmented: bool = False
 
     def line(self) -> bytes:
-        fields = {"format": FORMAT, **self.__dict__}
+        fields = {"format": FORMAT, **asdict(self)}
+        del fields["augmented"]
         return MARK + json.dumps(fields, sort_keys=True).encode("ascii") + b"\n"
 
     @classmethod
-    def from_fields(cls, fields: Any) -> "Header":
+    def from_fields(cls, fields: Any, augmented: bool) -> "Header":
         """From a file's JSON, which may hold anything; BadIndex when it does not fit."""
         if not isinstance(fields, dict):
             raise BadIndex("its first line is not a cbir header")
@@ -62,7 +71,7 @@ class Header:
         good = isinstance(spec, str) and isinstance(distance, str) and type(dim) is int and dim > 0
         if not good or not isinstance(root, str | None):
             raise BadIndex("its first line lacks a proper spec, dim, distance or root")
-        return cls(str(spec), int(dim or 0), str(distance), root)
+        return cls(str(spec), int(dim or 0), str(distance), root, augmented)
 
 
 def first_lines(path: Path) -> tuple[bytes, bytes]:
@@ -82,18 +91,19 @@ def first_lines(path: Path) -> tuple[bytes, bytes]:
 def read_header(line: bytes, columns: bytes) -> Header:
     """What the first line says, if the second has the columns for it."""
     try:
-        header = Header.from_fields(json.loads(line.removeprefix(MARK)))
         names = next(csv.reader([columns.decode()]), [])
+        augmented = names[1:2] == ["transform"]
+        header = Header.from_fields(json.loads(line.removeprefix(MARK)), augmented)
     except (ValueError, csv.Error, RecursionError) as error:
         raise BadIndex("its first lines are damaged") from error
     # Compared by length first: the first line may claim a billion columns.
-    if len(names) != header.dim + 1 or names != column_names(header.dim):
+    if len(names) != header.dim + 1 + augmented or names != column_names(header.dim, augmented):
         raise BadIndex(f"its second line does not name an id and {header.dim} values")
     return header
 
 
-def column_names(dim: int) -> list[str]:
-    return ["id", *(f"v{i}" for i in range(dim))]
+def column_names(dim: int, augmented: bool) -> list[str]:
+    return ["id", *(["transform"] if augmented else []), *(f"v{i}" for i in range(dim))]
 
 
 def write(file: IO[bytes], header: Header | None, rows: Iterable[Rows]) -> None:
@@ -102,30 +112,34 @@ def write(file: IO[bytes], header: Header | None, rows: Iterable[Rows]) -> None:
     Formatting is most of the time, and runs in threads, a few pieces ahead of the disk.
     """
     write_header(file, header)
+    augmented = header is not None and header.augmented
     with ThreadPoolExecutor(WRITERS) as pool:
         pieces = iter(rows)
         while some := list(islice(pieces, 2 * WRITERS)):
-            for text in pool.map(format_rows, some):
+            for text in pool.map(partial(format_rows, augmented=augmented), some):
                 file.write(text)
 
 
 def write_header(file: IO[bytes], header: Header | None) -> None:
     if header is not None:
-        file.write(header.line() + ",".join(column_names(header.dim)).encode() + b"\n")
+        columns = ",".join(column_names(header.dim, header.augmented))
+        file.write(header.line() + columns.encode() + b"\n")
 
 
-def format_rows(rows: Rows) -> memoryview:
-    """Rows as they stand in the file: ids quoted, numbers the shortest that restore them."""
+def format_rows(rows: Rows, augmented: bool) -> memoryview:
+    """Rows as they stand in the file: text quoted, numbers the shortest that restore them."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    ids, vectors = rows
-    count = len(ids)
-    # From buffers, because pa.array would first import pandas, where there is one.
-    texts = [id.encode() for id in ids]
-    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
-    names = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
-    arrays = [pa.Array.from_buffers(pa.string(), count, names)]
+    row_keys, vectors = rows
+    count = len(row_keys)
+    arrays = []
+    for column in keys.split(row_keys) if augmented else [row_keys]:
+        # From buffers, because pa.array would first import pandas, where there is one.
+        texts = [text.encode() for text in column]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+        arrays.append(pa.Array.from_buffers(pa.string(), count, buffers))
     for column in np.ascontiguousarray(vectors.T):
         arrays.append(pa.Array.from_buffers(pa.float32(), count, [None, pa.py_buffer(column)]))
     batch = pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
@@ -139,8 +153,10 @@ def read_rows(path: Path, header: Header | None, dim: int) -> Iterator[Rows]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = column_names(dim)
-    types: dict[str, Any] = dict.fromkeys(names[1:], pa.float32())
+    augmented = header is not None and header.augmented
+    names = column_names(dim, augmented)
+    texts: dict[str, Any] = dict.fromkeys(names[: 1 + augmented], pa.string())
+    types: dict[str, Any] = dict.fromkeys(names[1 + augmented :], pa.float32())
     try:
         reader = arrow_csv.open_csv(
             path,
@@ -150,12 +166,14 @@ def read_rows(path: Path, header: Header | None, dim: int) -> Iterator[Rows]:
             # Without newlines_in_values, names with line breaks come back wrong, silently.
             arrow_csv.ParseOptions(newlines_in_values=True),
             arrow_csv.ConvertOptions(
-                column_types={"id": pa.string()} | types, null_values=[], strings_can_be_null=False
+                column_types=texts | types, null_values=[], strings_can_be_null=False
             ),
         )
         for batch in reader:
-            columns = [column.to_numpy() for column in batch.columns[1:]]
-            yield batch.column(0).to_pylist(), np.stack(columns, axis=1, dtype=np.float32)
+            columns = [column.to_numpy() for column in batch.columns[1 + augmented :]]
+            ids, *transforms = [column.to_pylist() for column in batch.columns[: 1 + augmented]]
+            row_keys = keys.joined(ids, transforms[0]) if augmented else ids
+            yield row_keys, np.stack(columns, axis=1, dtype=np.float32)
     except (pa.ArrowException, OSError) as error:
         if "Empty CSV" in str(error):
             return

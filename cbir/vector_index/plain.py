@@ -7,7 +7,7 @@ import numpy as np
 
 from cbir import recipe
 from cbir.errors import BadIndex, BadOutput
-from cbir.recipe import Recipe
+from cbir.recipe import AnyRecipe, Recipe
 from cbir.types import Vectors
 from cbir.vector_index.csv_file import Header
 
@@ -49,14 +49,15 @@ class Norms:
         return Header(made_by.spec, self.dim, made_by.distance)
 
 
-def full_size(wanted: Recipe) -> Recipe:
+def full_size(wanted: AnyRecipe) -> Recipe:
     """The recipe of a file without a header: such a file can only mean full-size histograms."""
-    changes = {} if "size" in wanted.typed else {"size": "full"}
-    if wanted.name in DESCRIPTORS.values():
+    if isinstance(wanted, Recipe) and wanted.name in DESCRIPTORS.values():
+        changes = {} if "size" in wanted.typed else {"size": "full"}
         made = wanted.with_settings(**changes)
-        if made.settings["size"] == "full" and made.settings["bins"] == "8x12x3":
+        usual = made.settings["size"] == "full" and made.settings["bins"] == "8x12x3"
+        if usual and not made.steps.changed:
             return made
     raise BadOutput(
-        f"--plain files can't say {wanted.spec}; they hold hsv or hsv-regions with size=full and "
-        "the usual bins. Leave --plain away, or use -d hsv:size=full"
+        f"--plain files can't say {wanted.spec}; they hold hsv or hsv-regions of whole pictures "
+        "with size=full and the usual bins. Leave --plain away, or use -d hsv:size=full"
     )

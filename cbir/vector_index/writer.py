@@ -1,34 +1,28 @@
 """Changes to an index file that become visible together, in bounded memory."""
 
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from cbir.errors import BadIndex, BadOutput
-from cbir.files import check_output, why_no_output
-from cbir.recipe import Recipe
+from cbir.files import check_output, sweep, why_no_output
+from cbir.recipe import AnyRecipe
 from cbir.types import Vectors
-from cbir.vector_index import (
-    Header,
-    VectorIndex,
-    check_ids,
-    followed,
-    is_ours,
-    relative_root,
-    write_files,
-)
+from cbir.vector_index import VectorIndex, sidecar
+from cbir.vector_index import keys as row_keys
 from cbir.vector_index.ahead import TextAhead
-from cbir.vector_index.csv_file import Rows
-
-ROWS_AT_ONCE = 1024
+from cbir.vector_index.csv_file import Header
+from cbir.vector_index.merging import Merging
+from cbir.vector_index.reading import followed, is_ours
+from cbir.vector_index.retracing import Retracing
+from cbir.vector_index.writing import relative_root, write_files
 
 
 class Changes(NamedTuple):
-    """What a commit did. `unchanged` pictures have the very vector that they had before."""
+    """What a commit did. `unchanged` pictures have the very vectors that they had before."""
 
     pictures: int
     new: int
@@ -39,23 +33,33 @@ class Changes(NamedTuple):
 class VectorIndexWriter:
     """Starts from the index that `path` holds, if it is of the same recipe, else from nothing.
 
-    Vectors wait in a nameless file beside the index, of which a kill leaves nothing.
+    As long as rows arrive just as they were, nothing is done with them; and if that is all of
+    them, nothing is written. Other vectors wait in a nameless file beside the index.
     """
 
-    def __init__(self, path: Path, made_by: Recipe, root: Path, plain: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        made_by: AnyRecipe,
+        root: Path,
+        plain: bool = False,
+        augmented: bool = False,
+    ):
+        if plain and augmented:
+            raise BadOutput(
+                "--plain files can't say how a picture was turned; leave --plain or --augment away"
+            )
         path = followed(path)
-        self.path, self.recipe, self.root, self.plain = path, made_by, root, plain
+        self.path, self.recipe, self.root = path, made_by, root
+        self.plain, self.augmented = plain, augmented
         self.before = _previous(path)
-        same = self.before if self.before and self.before.spec == made_by.spec else None
-        self._old_rows = {id: i for i, id in enumerate(same.ids)} if same else {}
-        self._kept = set(self._old_rows)
-        self._new_rows: dict[str, int] = {}
+        self._keep_old = True
         self._dim: int | None = None
-        self._count = 0
+        self._retracing = self._retrace()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
-            self._text = TextAhead(path.parent)
+            self._rows = Merging(self._same(), path.parent)
+            self._text = TextAhead(path.parent, augmented)
         except OSError as error:
             raise BadOutput(f"can't write {path}: {why_no_output(error)}") from error
 
@@ -68,84 +72,97 @@ class VectorIndexWriter:
     def close(self) -> None:
         """Gives up what was not committed."""
         self._text.close()
-        self._spool.close()
+        self._rows.close()
 
-    def upsert(self, ids: Sequence[str], vectors: Vectors) -> None:
-        """Adds or replaces rows; any order, the last one of an id stays."""
+    def upsert(
+        self, ids: Sequence[str], vectors: Vectors, transforms: Sequence[str] | None = None
+    ) -> None:
+        """Adds or replaces rows; any order, the last one of an id (and transform) stays."""
+        if (transforms is not None) != self.augmented:
+            raise BadIndex("an augmented index needs a transform for each row, and others none")
         if self._dim not in (None, vectors.shape[1]):
             raise BadIndex(f"vectors of {vectors.shape[1]} values among some of {self._dim}")
+        keys = ids if transforms is None else row_keys.joined(ids, transforms)
+        row_keys.check_text(keys)
         self._dim = vectors.shape[1]
-        try:
-            self._spool.write(np.ascontiguousarray(vectors, "<f4").data)
-            self._text.add(ids, vectors)
-        except OSError as error:
-            raise BadOutput(f"can't write {self.path}: {why_no_output(error)}") from error
-        for id in ids:
-            self._new_rows[id] = self._count
-            self._count += 1
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        if not self._retracing.takes(keys, vectors):
+            self._stop_retracing()
+            self._add(keys, vectors)
 
     def delete(self, ids: Iterable[str]) -> None:
+        """Takes pictures out."""
+        self._stop_retracing()
         for id in ids:
-            self._kept.discard(id)
-            self._new_rows.pop(id, None)
+            self._rows.delete(row_keys.every(id) if self.augmented else [id])
 
     def finish(self) -> Changes | None:
         """Commits what was upserted and nothing else; if that is none, changes nothing (None)."""
-        if not self._new_rows:
+        if not self._retracing.count and not self._rows.added:
             return None
-        self._kept.clear()
+        if not self._retracing.complete:
+            self._stop_retracing()
+        self._keep_old = False
         return self.commit()
 
     def commit(self) -> Changes:
         """Writes CSV and sidecar; until it returns, readers see the old ones."""
-        ids = sorted(self._kept | self._new_rows.keys())
-        check_ids(ids)
-        dim = self._dim or (self.before.dim if self.before and self._old_rows else None)
-        dim = dim or self.recipe.dim
+        if self.before is not None and self._retracing.is_still(self.path):
+            for file in (self.path, sidecar.place(self.path)):
+                sweep(file)  # as writing would, of what a killed run left
+            self.close()
+            pictures = len(self.before.pictures)
+            return Changes(pictures, new=0, unchanged=pictures, removed=0)
+        self._stop_retracing()
+        keys = self._rows.keys(self._keep_old)
+        same = self._same()
+        dim = self._dim or (same.dim if same else self.recipe.dim)
         if dim is None:
             raise BadIndex("there is nothing to write")
-        root = relative_root(self.root, self.path)
-        header = Header(self.recipe.spec, dim, self.recipe.distance, root)
-        changes = self._changes(ids)
+        changes = self._changes(keys)
         # With every row that was added still there, and no other, the text is the file's.
-        as_added = self._text.sorted and len(ids) == self._count == len(self._new_rows)
-        text = self._text if as_added else None
-        write_files(self.path, None if self.plain else header, lambda: self._rows(ids), text)
+        text = self._text if self._text.sorted and self._rows.are_as_added(keys) else None
+        header = None if self.plain else self._header(dim)
+        write_files(self.path, header, lambda: self._rows.rows(keys), text)
         self.close()
         return changes
 
-    def _changes(self, ids: list[str]) -> Changes:
-        had = set(self.before.ids) if self.before else set()
-        unchanged = 0
-        for names, vectors in self._rows([id for id in ids if id in self._old_rows]):
-            unchanged += int((self._old(names) == vectors).all(axis=1).sum())
-        return Changes(len(ids), len(ids) - unchanged, unchanged, len(had.difference(ids)))
+    def _header(self, dim: int) -> Header:
+        root = relative_root(self.root, self.path)
+        return Header(self.recipe.spec, dim, self.recipe.distance, root, self.augmented)
 
-    def _rows(self, ids: list[str]) -> Iterator[Rows]:
-        """The rows that these ids will have."""
-        for start in range(0, len(ids), ROWS_AT_ONCE):
-            names = ids[start : start + ROWS_AT_ONCE]
-            spool = self._mapped()  # anew, so that what was read need not stay in memory
-            new = np.array([self._new_rows.get(id, -1) for id in names], np.intp)
-            if (new >= 0).all():
-                yield names, spool[new]
-                continue
-            vectors = self._old([id for id, n in zip(names, new, strict=True) if n < 0])
-            merged = np.empty((len(names), vectors.shape[1]), np.float32)
-            merged[new < 0], merged[new >= 0] = vectors, spool[new[new >= 0]]
-            yield names, merged
+    def _same(self) -> VectorIndex | None:
+        """The old index, if its rows are of the kind that these are."""
+        old = self.before
+        if old is None or (old.spec, old.augmented) != (self.recipe.spec, self.augmented):
+            return None
+        return old
 
-    def _old(self, ids: Sequence[str]) -> Vectors:
-        if self.before is None:
-            return np.zeros((0, self._dim or 0), np.float32)
-        return self.before.blocks.rows(np.array([self._old_rows[id] for id in ids], np.intp))
+    def _retrace(self) -> Retracing:
+        beside = None if self.before is None else self.before.beside
+        if self.plain or beside is None or not beside.as_written:
+            return Retracing(None)
+        return Retracing(beside if beside.header == self._header(beside.header.dim) else None)
 
-    def _mapped(self) -> Vectors:
-        self._spool.flush()
-        if not self._count:
-            return np.zeros((0, self._dim or 1), np.float32)
-        shape = (self._count, self._dim or 0)
-        return np.asarray(np.memmap(self._spool, "<f4", "r", shape=shape))
+    def _stop_retracing(self) -> None:
+        for keys, vectors in self._retracing.end():
+            self._add(keys, vectors)
+
+    def _add(self, keys: Sequence[str], vectors: Vectors) -> None:
+        try:
+            self._rows.add(keys, vectors)
+            self._text.add(keys, vectors)
+        except OSError as error:
+            raise BadOutput(f"can't write {self.path}: {why_no_output(error)}") from error
+
+    def _changes(self, keys: list[str]) -> Changes:
+        pictures = set(self._pictures(keys))
+        new = len(pictures.intersection(self._pictures(self._rows.differing(keys))))
+        had = set(self.before.ids) if self.before else set[str]()
+        return Changes(len(pictures), new, len(pictures) - new, len(had - pictures))
+
+    def _pictures(self, keys: Iterable[str]) -> Iterable[str]:
+        return row_keys.split(keys)[0] if self.augmented else keys
 
 
 def _previous(path: Path) -> VectorIndex | None:
