@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -475,3 +476,32 @@ def test_an_index_needs_a_file_s_name(
     specs = ["-d", "hsv", "hsv-regions"]
     assert main(["index", "--dataset", str(photos), "--index", name, *specs]) == 2
     assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+def test_removing_backgrounds_says_how_often_it_could_not(
+    photos: Path, tmp_path: Path, index: Callable[..., Done]
+) -> None:
+    grey = np.full((120, 160, 3), 128, np.uint8)
+    (photos / "wall.jpg").write_bytes(encoded(grey))
+    object_on_it = cv2.circle(grey.copy(), (80, 60), 30, (200, 30, 30), -1)
+    (photos / "ball.jpg").write_bytes(encoded(object_on_it))
+    for name in "abcdefgh":
+        (photos / f"{name}.jpg").unlink()
+    done = index("-d", "hsv:background=remove")
+    assert done.returncode == 0
+    assert "hsv: background removed from 1 of 2 pictures" in done.stderr
+    found = VectorIndex.read(tmp_path / "index.csv")
+    assert found.spec.endswith(",background=remove,background-version=1,version=1")
+    ball, wall = found.vectors(["ball.jpg", "wall.jpg"])
+    grey_bin = int(wall.argmax())
+    assert (wall[grey_bin], ball[grey_bin]) == (1, pytest.approx(0, abs=0.1))
+    assert "background" not in index("-d", "hsv:background=remove").stderr  # all is known
+
+
+def test_a_sum_is_one_index(photos: Path, tmp_path: Path, index: Callable[..., Done]) -> None:
+    assert index("-d", "hsv*0.25+hsv-regions*0.75", "--json").returncode == 0
+    found = VectorIndex.read(tmp_path / "index.csv")
+    assert (found.dim, found.distance) == (288 + 1440, "cosine")
+    done = index("-d", "hsv", "hsv+hsv-regions")
+    assert done.returncode == 0
+    assert {"index.hsv.csv"} < {path.name for path in tmp_path.glob("index.hsv*.csv")}

@@ -122,6 +122,10 @@ def test_descriptors_as_json(capfd: pytest.CaptureFixture[str]) -> None:
     hsv = found["hsv"]
     assert (hsv["dim"], hsv["distance"]) == (288, "chi2")
     assert hsv["settings"] == {"bins": "8x12x3", "norm": "l1", "size": 128}
+    assert found["inception-resnet-v2"]["aliases"] == ["inception"]
+    dims = {"mobilenet": 1024, "vgg19": 512, "inception-v3": 2048, "inception-resnet-v2": 1536}
+    assert {name: found[name]["dim"] for name in dims} == dims
+    assert (found["onnx"]["required"], found["onnx"]["spec"]) == (["model"], None)
 
 
 def piped(script: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -337,6 +338,63 @@ def test_both_kinds_of_store_flags_are_accepted(home: Path, search: Callable[...
         done = search("--query", "query.jpg", "--no-montage", *flags)
         assert (done.returncode, done.stderr) == (0, "")
         assert not (home / "features.db").exists()
+
+
+def test_a_search_leaves_no_trace_in_the_store(
+    home: Path, own_home: Path, search: Callable[..., Done]
+) -> None:
+    before = {path.name: path.read_bytes() for path in own_home.glob("features.db*")}
+    assert "features.db" in before
+    assert search("--query", "query.jpg", "--no-montage").returncode == 0
+    assert {path.name: path.read_bytes() for path in own_home.glob("features.db*")} == before
+    (own_home / "features.db").unlink()
+    assert search("--query", "query.jpg", "--no-montage").returncode == 0
+    assert not list(own_home.glob("features.db*"))
+
+
+def test_a_query_that_the_store_knows_is_not_described(
+    home: Path, own_home: Path, search: Callable[..., Done]
+) -> None:
+    """Vectors that are changed in the store by hand show up; without it they don't."""
+    flags = ("--query", "photos/c.jpg", "--no-montage", "--json")
+    with sqlite3.connect(own_home / "features.db") as connection:
+        changed = "UPDATE descriptions SET data = (SELECT data FROM descriptions LIMIT 1)"
+        connection.execute(changed)
+    connection.close()
+    assert records(search(*flags))[0]["hits"][0]["id"] == "a.jpg"
+    assert records(search(*flags, "--no-store"))[0]["hits"][0]["id"] == "c.jpg"
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 500])
+def test_a_store_that_is_none_does_not_disturb_a_search(
+    home: Path, own_home: Path, search: Callable[..., Done], content: bytes
+) -> None:
+    (own_home / "features.db").write_bytes(content)
+    done = search("--query", "query.jpg", "--no-montage")
+    assert (done.returncode, done.stderr) == (0, "")
+    if content:
+        done = search("--query", "query.jpg", "--no-montage", "--store", own_home / "features.db")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_a_home_that_can_not_be_looked_into(
+    home: Path, own_home: Path, search: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_home / "file").write_bytes(b"")
+    monkeypatch.setenv("CBIR_HOME", str(own_home / "file"))
+    assert search("--query", "query.jpg", "--no-montage").returncode == 0
+
+
+def test_naming_what_made_the_index_changes_nothing(
+    home: Path, search: Callable[..., Done]
+) -> None:
+    flags = ("--query", "query.jpg", "--no-montage")
+    assert search(*flags, "-d", "hsv").stdout == search(*flags).stdout
+    done = search(*flags, "-d", "hsv:norm=l2")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "was made by hsv:bins=8x12x3,norm=l1,size=128,version=1" in done.stderr
+    assert "leave -d away" in done.stderr
+    assert search(*flags, "-d", "hvs").returncode == 2
 
 
 def write_index(path: Path, spec: str, dim: int = 288) -> None:
