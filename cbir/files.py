@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LARGEST_FILE = 1 << 30
+TICK_NS = 50_000_000  # no local disk's clock is coarser
 
 # Should a file become a FIFO after it was looked at, O_NONBLOCK keeps the open from waiting.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -81,6 +83,16 @@ def read_regular(path: str) -> bytes:
         raise BadPicture(why_not(error)) from error
     finally:
         os.close(handle)
+
+
+def stamp(status: os.stat_result) -> str:
+    """What changes when a file does: its size and time.
+
+    Empty for a file that has changed just now: should it change again within the same tick of the
+    disk's clock, its time would not show it.
+    """
+    settled = abs(time.time_ns() - status.st_mtime_ns) > TICK_NS
+    return f"{status.st_size}-{status.st_mtime_ns}" if settled else ""
 
 
 def _check_kind(mode: int) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,19 @@ def test_every_ending_counts_in_any_case_and_other_files_do_not(tmp_path: Path) 
     assert failures(Folder(tmp_path)) == {}
 
 
+def test_a_picture_that_has_just_changed_has_no_stamp(tmp_path: Path) -> None:
+    """Another change within the same tick would not show, and the store would serve old vectors."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"1")
+    os.utime(path)
+    assert next(iter(Folder(tmp_path).pictures())).stamp == ""
+    os.utime(path, ns=(0, time.time_ns() - 10**9))
+    assert next(iter(Folder(tmp_path).pictures())).stamp.startswith("1-")
+
+
 def test_a_stamp_changes_when_the_picture_does(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg")
+    os.utime(tmp_path / "a.jpg", ns=(0, 0))
     (first,) = Folder(tmp_path).pictures()
     (same,) = Folder(tmp_path).pictures()
     assert first == same

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cbir.errors import BadPicture, BadSource
-from cbir.files import read_regular, regular
+from cbir.files import read_regular, regular, stamp
 from cbir.sources.folder import Folder
 from cbir.types import Failure, Picture
 
@@ -40,7 +40,7 @@ class Files:
     def _one(self, name: str) -> Iterator[Picture]:
         try:
             status = regular(name)
-            yield Picture(name, f"{status.st_size}-{status.st_mtime_ns}")
+            yield Picture(name, stamp(status))
         except BadPicture as error:
             self.failures.append(Failure(name, str(error)))
 

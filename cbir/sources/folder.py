@@ -8,7 +8,7 @@ from pathlib import Path
 from imutils.paths import image_types
 
 from cbir.errors import BadPicture, BadSource
-from cbir.files import read_regular, regular, why_not
+from cbir.files import read_regular, regular, stamp, why_not
 from cbir.types import Failure, Picture
 
 # What imutils lists, and what else the decoder reads.
@@ -38,8 +38,8 @@ class Folder:
         found: list[tuple[str, str]] = []
         self._walk(found)
         found.sort()
-        for name, stamp in found:
-            yield Picture(name, stamp)
+        for found_name, found_stamp in found:
+            yield Picture(found_name, found_stamp)
 
     def read(self, picture: Picture) -> bytes:
         return read_regular(os.path.join(self.root, picture.id))
@@ -103,7 +103,7 @@ class Folder:
         except BadPicture as error:
             self._fail(name, str(error))
         else:
-            found.append((name, f"{status.st_size}-{status.st_mtime_ns}"))
+            found.append((name, stamp(status)))
             return True
         return False
 

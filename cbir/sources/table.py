@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cbir.errors import BadPicture, BadSource
-from cbir.files import read_regular, regular
+from cbir.files import read_regular, regular, stamp
 from cbir.types import Failure, Picture
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -31,7 +31,7 @@ class Table:
         for name in sorted(set(self._names())):
             try:
                 status = regular(os.path.join(self.root, self._inside(name)))
-                yield Picture(name, f"{status.st_size}-{status.st_mtime_ns}")
+                yield Picture(name, stamp(status))
             except BadPicture as error:
                 self.failures.append(Failure(name, str(error)))
 
