@@ -23,20 +23,17 @@ COMPILED = "the compiled network alone on ready tensors, batch 32"
 BATCH = 32
 
 
-def networks(folder: Path) -> Iterator[Row]:
+def speeds(folder: Path) -> Iterator[Row]:
     """All that is promised of them, on real photos."""
     if not GALLERY.is_dir() or not WEIGHTS.is_file():
         print(f"  skipped: {GALLERY} or {WEIGHTS} is not there")
         return
-    (folder / "keras").mkdir()
-    (folder / "keras/models").symlink_to(WEIGHTS.parent.resolve())
-    places.configure(home=str(folder), keras=str(folder / "keras"))
     yield from mobilenet()
     yield from large(folder, "vgg19", "VGG19", 224)
     yield from large(folder, "inception-resnet-v2", "InceptionResNetV2", 299)
 
 
-def mobilenet(loop_count: int = 64) -> Iterator[Row]:
+def mobilenet(part: int = 64) -> Iterator[Row]:
     files = [str(file) for file in sorted(GALLERY.rglob("*.jpg"))]
     chosen = parse("mobilenet")
     compiled = alone(Network("MobileNet", "last", "avg", 224, "imagenet"), len(files))
@@ -44,8 +41,9 @@ def mobilenet(loop_count: int = 64) -> Iterator[Row]:
     what = f"indexing clothing ({len(files)} JPEGs) with mobilenet, files to vectors"
     yield Row(what, COMPILED, theirs / ours, 0.85)
     one_by_one, predict = quiet.with_keras(usual_loop)
-    loop, ours = in_turns(3, lambda: one_by_one(files[:loop_count]), indexing(chosen, loop_count))
-    yield Row(what, "load_img and predict, one picture at a time", loop / ours, 4)
+    loop, ours = in_turns(3, lambda: one_by_one(files[:part]), indexing(chosen, len(files)))
+    loop *= len(files) / part
+    yield Row(what, f"load_img and predict one by one, from {part} JPEGs", loop / ours, 4)
     query = Path(files[0]).read_bytes()
     theirs, ours = in_turns(9, predict, lambda: describe_one(query, chosen))
     what = "a query's embedding in a warm process, mobilenet, from the file's bytes"
@@ -75,8 +73,12 @@ def indexing(chosen: AnyRecipe, count: int) -> Callable[[], None]:
 
 
 def alone(network: Network, count: int) -> Callable[[], None]:
-    """onnxruntime and nothing else, on pixels that lie in memory."""
-    session = exported(network)
+    """onnxruntime as it is by itself, and nothing else, on pixels that lie in memory."""
+    import onnxruntime
+
+    exported(network)
+    [file] = (places.cache() / "networks").glob(f"{network.model}-*.onnx")
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     shape = (BATCH, network.size, network.size, 3)
     batch = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
 

@@ -18,7 +18,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LARGEST_FILE = 1 << 30
-TICK_NS = 50_000_000  # no local disk's clock is coarser
+TICK_NS = 2_500_000_000  # memory cards keep time in steps of two seconds
 
 # Should a file become a FIFO after it was looked at, O_NONBLOCK keeps the open from waiting.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -86,13 +86,15 @@ def read_regular(path: str) -> bytes:
 
 
 def stamp(status: os.stat_result) -> str:
-    """What changes when a file does: its size and time.
+    """What changes when a file does, or when another takes its place: size, times and number.
 
     Empty for a file that has changed just now: should it change again within the same tick of the
     disk's clock, its time would not show it.
     """
-    settled = abs(time.time_ns() - status.st_mtime_ns) > TICK_NS
-    return f"{status.st_size}-{status.st_mtime_ns}" if settled else ""
+    changed = max(status.st_mtime_ns, status.st_ctime_ns)
+    if abs(time.time_ns() - changed) < TICK_NS:
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
 def _check_kind(mode: int) -> None:

@@ -4,6 +4,7 @@ The library itself never looks at the environment: `configure` is told what CBIR
 KERAS_HOME say.
 """
 
+import os
 from pathlib import Path
 
 _home: Path | None = None
@@ -13,8 +14,8 @@ _keras: Path | None = None
 def configure(home: str | None = None, keras: str | None = None) -> None:
     """`home`: one folder for all that is ours; `keras`: where Keras keeps its weights."""
     global _home, _keras
-    _home = Path(home).expanduser() if home else None
-    _keras = Path(keras).expanduser() if keras else None
+    _home = Path(os.path.expanduser(home)) if home else None
+    _keras = Path(os.path.expanduser(keras)) if keras else None
 
 
 def chosen() -> bool:

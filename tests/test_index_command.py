@@ -230,6 +230,10 @@ def test_the_last_word_is_one_line_even_when_all_is_damaged(
         (["-d", "hsv:fit=stretch"], "fit=stretch is not squash or pad or crop"),
         (["--store", ""], "--store '' is not a file's name"),
         (["--store", "."], "."),
+        (["--store", "index.csv"], "--store index.csv is the index's own file"),
+        (["--store", "./index.csv.vectors"], "is the index's own file"),
+        (["-d", "hsv*1e-200+hsv-regions"], "as good as nothing"),
+        (["-d", 'hsv:bins="\\ud800"'], "can't read the quoted value"),
         (["--store", "x.db", "--no-store"], "not allowed with"),
         (["--max-megapixels", "0"], "megapixels"),
         (["stray"], "unrecognized arguments: stray"),
@@ -489,13 +493,17 @@ def test_removing_backgrounds_says_how_often_it_could_not(
         (photos / f"{name}.jpg").unlink()
     done = index("-d", "hsv:background=remove")
     assert done.returncode == 0
-    assert "hsv: background removed from 1 of 2 pictures" in done.stderr
+    said = "hsv: background removed from 1 of the 2 pictures that were new to it; in 1 no object"
+    assert said in done.stderr
     found = VectorIndex.read(tmp_path / "index.csv")
     assert found.spec.endswith(",background=remove,background-version=1,version=1")
     ball, wall = found.vectors(["ball.jpg", "wall.jpg"])
     grey_bin = int(wall.argmax())
     assert (wall[grey_bin], ball[grey_bin]) == (1, pytest.approx(0, abs=0.1))
     assert "background" not in index("-d", "hsv:background=remove").stderr  # all is known
+    (photos / "wall.jpg").unlink()
+    done = index("-d", "hsv:background=remove", "--augment", "--no-store")
+    assert "removed from 1 of the 1 pictures that were new to it\n" in done.stderr
 
 
 def test_a_sum_is_one_index(photos: Path, tmp_path: Path, index: Callable[..., Done]) -> None:

@@ -84,6 +84,7 @@ def test_a_picture_of_the_size_stays_as_it_is() -> None:
     np.testing.assert_array_equal(MobileNet(size=96).prepare(image), image)
 
 
+@pytest.mark.long
 def test_a_large_network(tmp_path: Path) -> None:
     weights = UserFile.of(saved(tmp_path, "InceptionResNetV2"))
     descriptor = InceptionResNetV2(size=75, weights=weights)

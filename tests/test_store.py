@@ -41,10 +41,15 @@ def vector(seed: int, dim: int = 6) -> Vectors:
     return np.random.default_rng(seed).normal(size=dim).astype(np.float32)
 
 
+def unknown(count: int) -> tuple[list[None], list[None]]:
+    """Neither whether these pictures are white nor their pixels."""
+    return [None] * count, [None] * count
+
+
 def fill(store: Store, source: str, ids: Sequence[str], spec: str = SPEC) -> None:
     """Pictures whose stamp and content are of their name, with a vector each."""
     contents = [content(id) for id in ids]
-    store.saw(source, [Picture(id, f"of {id}") for id in ids], contents, [None] * len(ids))
+    store.saw(source, [Picture(id, f"of {id}") for id in ids], contents, *unknown(len(ids)))
     store.add(spec, NONE, contents, np.stack([vector(len(id)) for id in ids]))
 
 
@@ -98,7 +103,7 @@ def test_a_picture_is_known_while_its_stamp_is_as_it_was(path: Path) -> None:
     for run in range(2):
         with Store.open(path) as store:
             if run == 0:
-                store.saw("/photos", pictures, contents, [None] * 3)
+                store.saw("/photos", pictures, contents, *unknown(3))
             assert store.known("/photos", pictures) == {
                 "a.jpg": contents[0],
                 "c'\".jpg": contents[2],
@@ -108,16 +113,16 @@ def test_a_picture_is_known_while_its_stamp_is_as_it_was(path: Path) -> None:
 
 
 def test_a_change_that_is_not_committed_yet_counts(store: Store) -> None:
-    store.saw("/photos", [Picture("a.jpg", "1")], [content(1)], [None])
+    store.saw("/photos", [Picture("a.jpg", "1")], [content(1)], *unknown(1))
     store.commit()
-    store.saw("/photos", [Picture("a.jpg", "2")], [content(2)], [None])
+    store.saw("/photos", [Picture("a.jpg", "2")], [content(2)], *unknown(1))
     assert store.known("/photos", [Picture("a.jpg", "1")]) == {}
     assert store.known("/photos", [Picture("a.jpg", "2")]) == {"a.jpg": content(2)}
 
 
 def test_nothing_is_an_answer_and_no_error(store: Store) -> None:
     store.add(SPEC, NONE, [], np.empty((0, 6), np.float32))
-    store.saw("/photos", [], [], [])
+    store.saw("/photos", [], [], [], [])
     store.commit()
     assert store.known("/photos", []) == {}
     assert store.vectors(SPEC, NONE, []) == {}
@@ -129,7 +134,7 @@ def test_more_than_one_statement_can_hold(store: Store) -> None:
     contents = [content(id) for id in ids]
     pictures = [Picture(id, "stamp") for id in ids]
     matrix = np.arange(len(ids) * 2, dtype=np.float32).reshape(-1, 2)
-    store.saw("/photos", pictures, contents, [None] * len(ids))
+    store.saw("/photos", pictures, contents, *unknown(len(ids)))
     store.add(SPEC, NONE, contents, matrix)
     store.commit()
     assert store.known("/photos", pictures) == dict(zip(ids, contents, strict=True))
@@ -165,7 +170,7 @@ def test_names_that_are_not_utf8(store: Store, path: Path, tmp_path: Path) -> No
     """A folder's name may be any bytes; a picture's may too, but such pictures are failures."""
     source = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     pictures = [Picture("a.jpg", "1"), Picture("\udce9.jpg", "1")]
-    store.saw(source, pictures, [content(1), content(2)], [None, None])
+    store.saw(source, pictures, [content(1), content(2)], *unknown(2))
     store.finish(source, [picture.id for picture in pictures])
     assert store.known(source, pictures) == {"a.jpg": content(1)}
     assert store.summary().sources == [SourceSummary(source, 1, 0, "features_caf_")]
@@ -180,7 +185,7 @@ numbers = st.integers(0, 2)
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.sampled_from([SPEC, "other"]), numbers, numbers),
-        st.tuples(st.just("saw"), names, numbers, numbers),
+        st.tuples(st.just("saw"), names, numbers, numbers, st.none() | numbers),
         st.tuples(st.just("finish"), st.sets(names)),
         st.tuples(st.just("commit")),
         st.tuples(st.just("open again")),
@@ -195,6 +200,8 @@ def test_it_remembers_what_a_dictionary_would(steps: list[tuple]) -> None:
     vectors: dict[tuple, Vectors] = {}
     files: dict[str, tuple[str, bytes]] = {}
     active: dict[str, int] = {}
+    sizes: dict[bytes, int] = {}
+    contents = [content(n) for n in range(3)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
         store = Store.open(path)
@@ -204,8 +211,10 @@ def test_it_remembers_what_a_dictionary_would(steps: list[tuple]) -> None:
                 store.add(spec, NONE, [content(which)], vector(seed)[None])
                 vectors[spec, content(which)] = vector(seed)
             elif action == "saw":
-                name, which, stamp = values
-                store.saw("/photos", [Picture(name, str(stamp))], [content(which)], [None])
+                name, which, stamp, size = values
+                picture = Picture(name, str(stamp))
+                store.saw("/photos", [picture], [content(which)], [None], [size])
+                sizes |= {} if size is None else {content(which): size}
                 files[name] = (str(stamp), content(which))
                 active[name] = 1
             elif action == "finish":
@@ -217,10 +226,12 @@ def test_it_remembers_what_a_dictionary_would(steps: list[tuple]) -> None:
                 store.__exit__(None, None, None)
                 store = Store.open(path)
             for spec in (SPEC, "other"):
-                found = store.vectors(spec, NONE, [content(n) for n in range(3)])
+                found = store.vectors(spec, NONE, contents)
                 wanted = {key[1]: row for key, row in vectors.items() if key[0] == spec}
                 assert found.keys() == wanted.keys()
                 assert all(found[key].tobytes() == wanted[key].tobytes() for key in wanted)
+            for limit in (-1, 0, 1):
+                assert store.larger(contents, limit) == {c for c in sizes if sizes[c] > limit}
             for stamp in range(3):
                 pictures = [Picture(name, str(stamp)) for name in ("a", "b/c", "d'e", 'f\n"g')]
                 assert store.known("/photos", pictures) == {
@@ -253,7 +264,7 @@ def test_additions_are_written_together_and_soon(
     assert committed(path) == 4
     store.add(SPEC, NONE, [content(4)], vector(4)[None])
     monkeypatch.setattr(store_module, "COMMIT_SECONDS", 0)
-    store.saw("/photos", [Picture("a", "1")], [content(1)], [None])
+    store.saw("/photos", [Picture("a", "1")], [content(1)], *unknown(1))
     assert committed(path) == 5
 
 
@@ -271,17 +282,49 @@ def test_a_run_that_ends_with_an_error_keeps_its_work(path: Path) -> None:
 def test_white_is_kept_until_it_is_known_otherwise(store: Store, path: Path) -> None:
     pictures = [Picture(name, "1") for name in ("product.jpg", "street.jpg", "unknown.jpg")]
     contents = [content(picture.id) for picture in pictures]
-    store.saw("/photos", pictures, contents, [True, False, None])
-    store.saw("/photos", pictures, contents, [None] * 3)
+    store.saw("/photos", pictures, contents, [True, False, None], [None] * 3)
+    store.saw("/photos", pictures, contents, *unknown(3))
     store.commit()
-    store.saw("/photos", pictures, contents, [None] * 3)
+    store.saw("/photos", pictures, contents, *unknown(3))
     store.add(SPEC, NONE, contents, np.ones((3, 2), np.float32))
     store.finish("/photos", [picture.id for picture in pictures])
     shown = "SELECT picture, white_background FROM features_photos ORDER BY picture"
     assert rows(path, shown) == [("product.jpg", 1), ("street.jpg", 0), ("unknown.jpg", None)]
-    store.saw("/photos", pictures, contents, [False, None, True])
+    store.saw("/photos", pictures, contents, [False, None, True], [None] * 3)
     store.commit()
     assert [white for _, white in rows(path, shown)] == [0, 0, 1]
+
+
+def test_which_contents_are_larger_before_and_after_a_commit_and_in_the_next_run(
+    path: Path,
+) -> None:
+    contents = [content(n) for n in range(5)]
+    pictures = [Picture(f"{n}.jpg", "1") for n in range(5)]
+    with Store.open(path) as store:
+        store.saw("/photos", pictures, contents, [None] * 5, [100, 101, None, 1 << 40, 7])
+        for _ in range(2):
+            assert store.larger(contents, 100) == {contents[1], contents[3]}
+            assert store.larger(contents[:3], 99) == {contents[0], contents[1]}
+            assert store.larger([content("never seen")], 0) == set()
+            assert store.larger([], 0) == set()
+            store.commit()
+        store.saw("/photos", pictures, contents, [True] * 5, [None] * 5)
+        store.commit()
+        store.saw("/photos", pictures[4:], contents[4:], [None], [500])
+        store.add(SPEC, NONE, contents, np.ones((5, 2), np.float32))
+        assert store.larger(contents, 100) == {contents[1], contents[3], contents[4]}
+    with Store.open(path, read_only=True) as store:
+        assert store.larger(contents, 100) == {contents[1], contents[3], contents[4]}
+        assert store.larger(contents, 1 << 90) == set()
+
+
+def test_which_of_many_contents_are_larger(store: Store) -> None:
+    count = 2 * database.AT_ONCE + 7
+    contents = [content(n) for n in range(count)]
+    pictures = [Picture(f"{n}.jpg", "1") for n in range(count)]
+    store.saw("/photos", pictures, contents, [None] * count, range(count))
+    store.commit()
+    assert store.larger(contents, 9) == set(contents[10:])
 
 
 def test_threads_may_ask_while_another_adds(store: Store) -> None:
@@ -464,10 +507,33 @@ def test_pruning_keeps_what_somebody_has(store: Store, path: Path, tmp_path: Pat
     assert store.prune() == Pruned(0, 0, 0, 0, 0)
 
 
+def test_a_picture_that_could_not_be_read_this_time_is_pruned(
+    store: Store, path: Path, tmp_path: Path
+) -> None:
+    """The walk still meets it, and its stamp is as it was: only the ids that are told count."""
+    names = ["fine", "too large", "too large now"]
+    contents = [content(name) for name in names]
+    pictures = [Picture(name, f"of {name}") for name in names]
+    fill(store, str(tmp_path), ["fine", "too large"])
+    store.finish(str(tmp_path), ["fine", "too large"])
+    fill(store, str(tmp_path), ["too large now"])  # not yet committed when the walk ends
+    store.saw(str(tmp_path), pictures, contents, [None] * 3, [10, 99, 99])
+    store.finish(str(tmp_path), ["fine"])
+    assert rows(path, "SELECT id, active FROM files ORDER BY id") == [
+        ("fine", 1),
+        ("too large", 0),
+        ("too large now", 0),
+    ]
+    assert store.prune()[:4] == (2, 0, 2, 2)
+    assert store.known(str(tmp_path), pictures) == {"fine": content("fine")}
+    assert store.vectors(SPEC, NONE, contents).keys() == {content("fine")}
+    assert store.larger(contents, 0) == {content("fine")}
+
+
 def test_pruning_makes_the_file_smaller(store: Store, path: Path, tmp_path: Path) -> None:
     source, ids = str(tmp_path), [f"{n:03}" for n in range(400)]
     contents = [content(id) for id in ids]
-    store.saw(source, [Picture(id, "1") for id in ids], contents, [None] * 400)
+    store.saw(source, [Picture(id, "1") for id in ids], contents, *unknown(400))
     store.add(SPEC, NONE, contents, np.ones((400, 1000), np.float32))
     store.finish(source, ids[:10])
     before = store.summary().bytes
@@ -598,6 +664,7 @@ def test_a_damaged_vector_is_missing_until_it_is_made_again(path: Path, damage: 
     [
         "UPDATE contents SET sha256 = 'text'",
         "UPDATE contents SET sha256 = x'00'",
+        "UPDATE contents SET pixels = 'many', white = x'00ff'",
         "UPDATE pictures SET stamp = 5, active = 'what'",
         "UPDATE pictures SET content = 99",
         "UPDATE sources SET view = x'ff22', source = 5",
@@ -615,6 +682,7 @@ def test_values_of_any_kind_are_no_crash(path: Path, damage: str) -> None:
     for use in (
         lambda store: store.known("/photos", [Picture("a", "of a")]),
         lambda store: store.vectors(SPEC, NONE, [content("a")]),
+        lambda store: store.larger([content("a")], 0),
         lambda store: store.summary(),
         lambda store: store.finish("/photos", ["a"]),
         lambda store: store.prune(),

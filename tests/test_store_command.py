@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
             ids = [f"{name}{n}.jpg" for n in range(count)]
             contents = [content(id) for id in ids]
             pictures = [Picture(id, "1") for id in ids]
-            store.saw(str(tmp_path / name), pictures, contents, [None] * count)
+            store.saw(str(tmp_path / name), pictures, contents, [None] * count, [None] * count)
             store.add(HSV, "original", contents, np.ones((count, 288), np.float32))
             store.finish(str(tmp_path / name), ids[:-1])
         store.add(NET, "original", [content("here0.jpg")], np.ones((1, 1024), np.float32))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import time
 from argparse import Namespace
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from cbir.commands import options
 from cbir.commands.options import Parser, Usage
-from cbir.commands.stores import opened_store
+from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
 from cbir.errors import BadSource, CbirError
 from cbir.files import check_output, replacing
@@ -75,6 +76,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     source = open_dataset(args.dataset)
     if args.failures:
         _check_failures_place(Path(args.failures), paths)  # now, and not after the work
+    _check_store_place(args, paths)
     with ExitStack() as stack:
         store = stack.enter_context(opened_store(args, terminal))
         writers = [
@@ -108,11 +110,16 @@ def _describe_all(
 ) -> list[list[Failure]]:
     """Hands all vectors to the writers; returns what failed, for each recipe, sorted."""
     failed: list[list[Failure]] = [[] for _ in recipes]
-    settings = Settings(args.workers or 0, args.batch_size, round(args.max_megapixels * 1e6))
+    settings = Settings(
+        args.workers or 0,
+        args.batch_size,
+        round(args.max_megapixels * 1e6),
+        without_store(args, terminal),
+    )
     transforms = tuple(TRANSFORMS) if args.augment else (ORIGINAL,)
     with terminal.without_chatter(), terminal.progress("indexing") as progress:
         pictures = list(source.pictures())
-        done = 0
+        done, unusable = 0, set[str]()
         for result in describe(source, pictures, recipes, settings, store, transforms):
             if isinstance(result, Described):
                 writers[result.recipe].upsert(result.ids, result.vectors, result.transforms)
@@ -120,21 +127,24 @@ def _describe_all(
             else:
                 for number in range(len(recipes)) if result.recipe is None else [result.recipe]:
                     failed[number] += result.failures
+                if result.recipe is None:
+                    unusable.update(id for id, _ in result.failures)
                 done += len(result.failures) if result.recipe in (None, 0) else 0
             progress(done, len(pictures))
-    if store is not None and not any((source.root / id).is_dir() for id, _ in source.failures):
-        # Pictures in a folder that can't be read are not gone; else what is not there is.
-        store.finish(source.origin, [picture.id for picture in pictures])
+    if store is not None and source.complete:
+        usable = [picture.id for picture in pictures if picture.id not in unusable]
+        finish_store(store, args, terminal, source.origin, usable)
     return [sorted([*source.failures, *some]) for some in failed]
 
 
 def _tell_of_backgrounds(terminal: Terminal, recipes: Sequence[AnyRecipe]) -> None:
     for part in {part.spec: part for recipe in recipes for part in recipe.parts}.values():
         if part.tally.pictures:
+            left = part.tally.pictures - part.tally.removed
+            rest = f"; in {left} no object stood out, and they count whole" if left else ""
             terminal.note(
-                f"{part.name}: background removed from {part.tally.removed} of "
-                f"{part.tally.pictures} pictures; in the others no object stood out, "
-                "and they count whole"
+                f"{part.name}: background removed from {part.tally.removed} of the "
+                f"{part.tally.pictures} pictures that were new to it{rest}"
             )
 
 
@@ -170,6 +180,13 @@ def _check_failures_place(path: Path, indexes: Sequence[Path]) -> None:
     other = path.exists() and path.stat().st_size and not _is_failure_list(path)
     if other or path in index_files:
         raise Usage(f"--failures {path} is another file's name; give one of its own")
+
+
+def _check_store_place(args: Namespace, indexes: Sequence[Path]) -> None:
+    place = os.path.realpath(options.store_place(args))
+    files = {f"{os.path.realpath(path)}{ending}" for path in indexes for ending in ("", ".vectors")}
+    if not args.no_store and place in files:
+        raise Usage(f"--store {args.store} is the index's own file; give another name")
 
 
 def _paths(index: Path, recipes: Sequence[AnyRecipe]) -> list[Path]:

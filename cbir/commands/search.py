@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from cbir.commands import options
 from cbir.commands.montage import STDIN_NAME, Montage
 from cbir.commands.options import Parser, Usage
-from cbir.commands.stores import store_to_read
+from cbir.commands.stores import store_to_read, without_store
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadIndex, BadSource, BadSpec
 from cbir.files import LARGEST_FILE
@@ -82,12 +82,15 @@ def run(args: Namespace, terminal: Terminal) -> int:
     montage = Montage(args, index, queries, terminal)
     found, failures = 0, list[Failure]()
     with (
-        store_to_read(args) as store,
+        store_to_read(args, terminal) as store,
         terminal.without_chatter(),
         terminal.progress("searching", beside_results=True) as progress,
     ):
         pictures = list(queries.pictures())
-        settings = Settings(max_pixels=round(args.max_megapixels * 1e6))
+        settings = Settings(
+            max_pixels=round(args.max_megapixels * 1e6),
+            without_store=without_store(args, terminal),
+        )
         for result in describe(queries, pictures, [recipe], settings, store):
             if isinstance(result, Described):
                 for name, hits in _search(searcher, result.ids, result.vectors, args):

@@ -1,8 +1,8 @@
-"""Opening the feature store that a person named, or the one that is there by itself."""
+"""The feature store that a person named, which must work, or the one that is there by itself."""
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from cbir.commands import options
@@ -13,36 +13,60 @@ from cbir.store import Store
 
 @contextmanager
 def opened_store(args: Namespace, terminal: Terminal) -> Iterator[Store | None]:
-    """The store to read and write, or None. One that nobody asked for may fail with a warning."""
+    """The store to read and write, or None."""
     path = options.store_place(args)
     if args.no_store:
         yield None
         return
-    try:
+    store = None
+    with _may_fail(args, terminal):
         store = Store.open(path)
-    except BadStore as error:
-        if args.store:
-            raise
-        terminal.error(f"{error}; going on without a feature store")
+    if store is None:
         yield None
         return
-    with store:
+    with _may_fail(args, terminal), store:
         yield store
 
 
 @contextmanager
-def store_to_read(args: Namespace) -> Iterator[Store | None]:
+def store_to_read(args: Namespace, terminal: Terminal) -> Iterator[Store | None]:
     """The store if it is there, to look things up only: a search leaves no trace in it."""
     path = options.store_place(args)
-    if args.no_store or not os.path.exists(path):  # which asks no questions of a closed folder
+    # os.path, which has no objection to a folder that can't be looked into
+    if args.no_store or not (args.store or os.path.exists(path)):
         yield None
         return
-    try:
+    store = None
+    with _may_fail(args, terminal):
         store = Store.open(path, read_only=True)
-    except BadStore:
-        if args.store:
-            raise
+    if store is None:
         yield None
         return
     with store:
         yield store
+
+
+def finish_store(
+    store: Store, args: Namespace, terminal: Terminal, origin: str, ids: Sequence[str]
+) -> None:
+    """After a whole walk: what is not among these is gone."""
+    with _may_fail(args, terminal):
+        store.finish(origin, ids)
+
+
+def without_store(args: Namespace, terminal: Terminal) -> Callable[[BadStore], None] | None:
+    """What to do when the store fails under way: nothing but a warning, if nobody asked for it."""
+    if args.store:
+        return None
+    return lambda error: terminal.error(f"{error}; going on without a feature store")
+
+
+@contextmanager
+def _may_fail(args: Namespace, terminal: Terminal) -> Iterator[None]:
+    try:
+        yield
+    except BadStore as error:
+        warn = without_store(args, terminal)
+        if warn is None:
+            raise
+        warn(error)

@@ -13,6 +13,7 @@ from cbir.types import Image
 __all__ = [
     "MAX_PIXELS",
     "Header",
+    "check_size",
     "decode",
     "has_white_border",
     "read_header",
@@ -44,11 +45,7 @@ def decode(
     `header` saves reading it twice. BadPicture, with the reason, for everything else.
     """
     header = header or read_header(data)
-    if header.pixels > max_pixels:
-        raise BadPicture(
-            f"{header.width}×{header.height} is {header.pixels / 1e6:.1f} megapixels, over the "
-            f"limit of {max_pixels / 1e6:g} (--max-megapixels raises it)"
-        )
+    check_size(header, max_pixels)
     try:
         image = _decode(data, header, pixels)
     except (cv2.error, MemoryError) as error:
@@ -56,6 +53,15 @@ def decode(
     if image is None:
         raise BadPicture(f"truncated or damaged {header.format}")
     return image
+
+
+def check_size(header: Header, max_pixels: int) -> None:
+    """BadPicture for one that has more pixels than that."""
+    if header.pixels > max_pixels:
+        raise BadPicture(
+            f"{header.width}×{header.height} is {header.pixels / 1e6:.1f} megapixels, over the "
+            f"limit of {max_pixels / 1e6:g} (--max-megapixels raises it)"
+        )
 
 
 def reduction(short_side: int, pixels: int | None) -> int:

@@ -18,7 +18,7 @@ KEY = b"cbir.sha256"
 
 def path_for(words: list[str], identity: str) -> Path:
     """Where the network of this identity is kept; the words are for a person who looks there."""
-    name = re.sub(r"[^\w.]+", "_", "-".join(words))[:80]
+    name = "-".join(re.sub(r"[^\w.]+", "_", word) for word in words)[:80]
     digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     return places.cache() / "networks" / f"{name}-{digest}.onnx"
 

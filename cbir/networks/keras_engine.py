@@ -1,6 +1,7 @@
 """Networks run by Keras itself: on a GPU, or where a network can't be said in ONNX."""
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,13 @@ ON_GPU, ON_CPU = 64, 8
 
 def sees_gpu() -> bool:
     """Whether TensorFlow has a GPU to run on. Loads it only where there may be one."""
-    return any(path.exists() for path in NVIDIA) and with_keras(lambda keras: _prepare_gpus())
+    return any(path.exists() for path in NVIDIA) and with_keras(_prepare_gpus)
 
 
-def _prepare_gpus() -> bool:
+def _prepare_gpus(keras: ModuleType) -> bool:
     """Takes memory as it is needed, and keeps to float32: TF32 changes the third digit."""
+    if keras.config.backend() != "tensorflow":
+        return False
     import tensorflow
 
     gpus = tensorflow.config.list_physical_devices("GPU")

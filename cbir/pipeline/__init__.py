@@ -7,7 +7,6 @@ the pictures' order, whichever thread was faster.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from cbir.images import MAX_PIXELS, decode
 from cbir.images.transforms import ORIGINAL
@@ -15,29 +14,17 @@ from cbir.pipeline.assembly import Assembly, Described, Failed
 from cbir.pipeline.batching import Queue, checked
 from cbir.pipeline.jobs import jobs_of
 from cbir.pipeline.kept import Kept
-from cbir.pipeline.reading import Memory, Reader, in_order, task_size
+from cbir.pipeline.memory import Memory
+from cbir.pipeline.reading import Reader, in_order, task_size
+from cbir.pipeline.settings import Settings
 from cbir.recipe import AnyRecipe
 from cbir.store import Store
-from cbir.threads import cores
 from cbir.types import Picture, Source, Vectors
 
 __all__ = ["Described", "Failed", "Settings", "describe", "describe_one"]
 
 MEMORY = 512 << 20
 """How many bytes of encoded and decoded pictures are in work at a time, about."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run: nothing here changes a vector."""
-
-    workers: int = 0
-    batch_size: int = 32
-    max_pixels: int = MAX_PIXELS
-
-    @property
-    def threads(self) -> int:
-        return self.workers or cores()
 
 
 def describe(
@@ -53,7 +40,7 @@ def describe(
     What `store` has is not made again; what is made is put into it.
     """
     jobs = jobs_of(recipes, transforms)
-    kept = Kept(store, source, jobs)
+    kept = Kept(store, source, jobs, settings)
     assemblies = [Assembly(i, recipe, transforms, jobs) for i, recipe in enumerate(recipes)]
     queues = [Queue(job, settings.batch_size, kept) for job in jobs]
     reader = Reader(source, jobs, kept, settings.max_pixels, Memory(MEMORY))

@@ -14,6 +14,7 @@ from cbir.types import Failure, Vectors
 
 BATCH_BYTES = 64 << 20
 MOST_WAITING = 2048
+PIECE_BYTES = 16 << 20  # of vectors that are given out together
 
 
 class Made(NamedTuple):
@@ -38,16 +39,18 @@ class Queue:
         self.job, self.size, self.kept = job, size, kept
         self.entries: deque[Entry] = deque()
         self.open: list[Entry] = []
+        self.ready_bytes = 0  # of vectors that wait for an open one before them
         self.dim = job.recipe.dim
 
     def add(self, entries: Sequence[Entry]) -> Iterator[Made]:
         self.entries += entries
         self.open += [entry for entry in entries if entry.is_open]
+        self.ready_bytes += sum(e.vector.nbytes for e in entries if e.vector is not None)
         while len(self.open) >= self.size:
             self._close(self.open[: self.size])
             del self.open[: self.size]
             yield from self._emit()
-        held = sum(getattr(entry.item, "nbytes", 0) for entry in self.open)
+        held = self.ready_bytes + sum(getattr(entry.item, "nbytes", 0) for entry in self.open)
         if held >= BATCH_BYTES or len(self.entries) >= MOST_WAITING:
             self._close(self.open)
             self.open = []
@@ -59,18 +62,24 @@ class Queue:
         yield from self._emit()
 
     def _emit(self) -> Iterator[Made]:
-        """Everything before the first picture that is still open."""
-        done, failures = list[Entry](), list[Failure]()
+        """Everything before the first picture that is still open, in pieces."""
         while self.entries and not self.entries[0].is_open:
+            yield self._piece()
+        ready = (entry.vector for entry in self.entries)
+        self.ready_bytes = sum(vector.nbytes for vector in ready if vector is not None)
+
+    def _piece(self) -> Made:
+        ids, rows, failures, size = list[str](), list[Vectors](), list[Failure](), 0
+        while self.entries and not self.entries[0].is_open and size < PIECE_BYTES:
             entry = self.entries.popleft()
-            if entry.reason is None:
-                done.append(entry)
+            if entry.vector is not None:
+                ids.append(entry.id)
+                rows.append(entry.vector)
+                size += entry.vector.nbytes
             else:
-                failures.append(Failure(entry.id, entry.reason))
-        if done or failures:
-            rows = [entry.vector for entry in done if entry.vector is not None]
-            vectors = np.stack(rows) if rows else np.zeros((0, self.dim or 1), np.float32)
-            yield Made(self.job.number, [entry.id for entry in done], vectors, failures)
+                failures.append(Failure(entry.id, entry.reason or ""))
+        vectors = np.stack(rows) if rows else np.zeros((0, self.dim or 1), np.float32)
+        return Made(self.job.number, ids, vectors, failures)
 
     def _close(self, entries: list[Entry]) -> None:
         """Gives each entry its vector. Pictures with the same bytes are described once."""

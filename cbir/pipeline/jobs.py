@@ -28,17 +28,21 @@ class Wanted(NamedTuple):
     picture: Picture
     content: bytes | None
     vectors: Sequence[Vectors | None]
+    too_large: bool = False
+    """For this run's limit, as the store remembers it: to be looked at, and refused."""
 
     def is_complete(self) -> bool:
         """Whether there is nothing left to make, so that it need not be read."""
-        return self.content is not None and all(vector is not None for vector in self.vectors)
+        made = self.content is not None and all(vector is not None for vector in self.vectors)
+        return made and not self.too_large
 
 
 class Seen(NamedTuple):
-    """What reading a picture told: its content's digest, and whether its border is white."""
+    """What reading a picture told: its content's digest, its pixels, if its border is white."""
 
     picture: Picture
     content: bytes
+    pixels: int
     white: bool | None
 
 

@@ -1,14 +1,19 @@
 """What a run takes from the feature store, and gives to it. Without a store: nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
+from typing import TypeVar
 
+from cbir.errors import BadPicture, BadStore
 from cbir.pipeline.jobs import Job, Seen, Task, Wanted
+from cbir.pipeline.settings import Settings
 from cbir.store import Store
 from cbir.types import Picture, Source, Vectors
 
 LOOKUP_BYTES = 16 << 20
 LOOKUP_MOST = 1024
+Answer = TypeVar("Answer")
+
 LONG = 1 << 17  # values of a vector whose length can't be told in advance, at most, we hope
 
 
@@ -19,11 +24,19 @@ class Kept:
     their content alone, and nothing is remembered of them.
     """
 
-    def __init__(self, store: Store | None, source: Source, jobs: Sequence[Job]):
-        self.store, self.jobs = store, jobs
+    def __init__(
+        self, store: Store | None, source: Source, jobs: Sequence[Job], settings: Settings
+    ):
+        self.store, self.jobs, self.settings = store, jobs, settings
         self.origin: str | None = getattr(source, "origin", None)
+        self.stamp: Callable[[Picture], str] | None = getattr(source, "stamp", None)
         self.none: tuple[None, ...] = (None,) * len(jobs)
         self.dims = [job.recipe.dim for job in jobs]
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it is of use to tell which bytes a picture has."""
+        return self.store is not None and not self.store.read_only and self.origin is not None
 
     def plan(self, pictures: Iterable[Picture], size: int) -> Iterator[Task | list[Wanted]]:
         """In order: what is ready, as tasks that are done, and what has to be read, by `size`."""
@@ -37,8 +50,8 @@ class Kept:
                         yield wanted
                     continue
                 ready = Task(len(self.jobs))
-                for picture, content, vectors in run:
-                    ready.add_ready(picture.id, content, vectors)
+                for one in run:
+                    ready.add_ready(one.picture.id, one.content, one.vectors)
                 yield ready
 
     def find(self, content: bytes, vectors: Sequence[Vectors | None]) -> list[Vectors | None]:
@@ -50,9 +63,9 @@ class Kept:
 
     def described(self, job: Job, contents: Sequence[bytes]) -> dict[bytes, Vectors]:
         """Those of these contents that have a vector already, from this run or an earlier one."""
-        if self.store is None:
-            return {}
-        found = self.store.vectors(job.recipe.spec, job.transform, contents)
+        spec, transform = job.recipe.spec, job.transform
+        found: dict[bytes, Vectors] = {}
+        found = self._ask(lambda store: store.vectors(spec, transform, contents), found)
         if self.dims[job.number] is None and found:
             self.dims[job.number] = len(next(iter(found.values())))
         # Of another length they are not this descriptor's, whatever the store says.
@@ -60,24 +73,55 @@ class Kept:
 
     def saw(self, seen: Sequence[Seen]) -> None:
         """Remembers which bytes these pictures have."""
-        if seen and self.store is not None and self.origin is not None:
-            pictures, contents, white = zip(*seen, strict=True)
-            self.store.saw(self.origin, pictures, contents, white)
+        origin = self.origin
+        if not seen or not self.remembers or origin is None:
+            return
+        read, contents, pixels, white = zip(*seen, strict=True)
+        pictures = [self._as_read(picture) for picture in read]
+        self._ask(lambda store: store.saw(origin, pictures, contents, white, pixels), None)
 
     def add(self, job: Job, contents: Sequence[bytes], vectors: Vectors) -> None:
-        if self.store is not None:
-            self.store.add(job.recipe.spec, job.transform, contents, vectors)
+        spec, transform = job.recipe.spec, job.transform
+        self._ask(lambda store: store.add(spec, transform, contents, vectors), None)
+
+    def _as_read(self, picture: Picture) -> Picture:
+        """Without a stamp if it has changed since the walk: its bytes may be those of either."""
+        try:
+            same = self.stamp is None or self.stamp(picture) == picture.stamp
+        except BadPicture:  # it is gone by now
+            same = False
+        return picture if same else Picture(picture.id, "")
 
     def _known(self, pictures: Sequence[Picture]) -> Iterator[Wanted]:
         """Each picture with its content and vectors, as far as they are known by its stamp."""
-        contents: dict[str, bytes] = {}
-        if self.store is not None and self.origin is not None:
-            contents = self.store.known(self.origin, pictures)
+        origin, contents = self.origin, dict[str, bytes]()
+        if origin is not None:
+            contents = self._ask(lambda store: store.known(origin, pictures), contents)
         distinct = list(set(contents.values()))
         found = [self.described(job, distinct) if distinct else {} for job in self.jobs]
+        large: set[bytes] = set()
+        if distinct:
+            limit = self.settings.max_pixels
+            large = self._ask(lambda store: store.larger(distinct, limit), large)
         for picture in pictures:
             content = contents.get(picture.id)
             if content is None:
                 yield Wanted(picture, None, self.none)
             else:
-                yield Wanted(picture, content, [vectors.get(content) for vectors in found])
+                vectors = [some.get(content) for some in found]
+                yield Wanted(picture, content, vectors, content in large)
+
+    def _ask(self, question: Callable[[Store], Answer], instead: Answer) -> Answer:
+        """What the store says; `instead` without one, and from then on if it may fail and does."""
+        store = self.store
+        if store is None:
+            return instead
+        try:
+            return question(store)
+        except BadStore as error:
+            if self.settings.without_store is None:
+                raise
+            if self.store is not None:  # else another thread has said so
+                self.store = None
+                self.settings.without_store(error)
+            return instead

@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from cbir.errors import BadPicture, CbirError
-from cbir.images import Header, decode, has_white_border, read_header, working_bytes
-from cbir.images.transforms import TRANSFORMS
+from cbir.images import Header, check_size, decode, has_white_border, read_header, working_bytes
+from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.opencv import cv2
 from cbir.pipeline.batching import reason
 from cbir.pipeline.jobs import Entry, Job, Seen, Task, Wanted
@@ -53,15 +53,20 @@ class Reader:
     def _one(self, number: int, wanted: Wanted, task: Task) -> None:
         picture = wanted.picture
         data = self.source.read(picture)
+        header = read_header(data)
+        check_size(header, self.max_pixels)
         content, vectors = None, wanted.vectors
         if self.kept.store is not None:
             content = sha256(data).digest()
             before = vectors if content == wanted.content else self.kept.none
             vectors = self.kept.find(content, before)
         missing = [j for j, vector in zip(self.jobs, vectors, strict=True) if vector is None]
-        items, white = self._items(number, picture, data, missing, task) if missing else ({}, None)
+        items: dict[int, Any] = {}
+        white = None
+        if missing:
+            items, white = self._items(number, data, header, missing, task)
         if content is not None and content != wanted.content:
-            task.seen.append(Seen(picture, content, white))
+            task.seen.append(Seen(picture, content, header.pixels, white))
         for job, vector in zip(self.jobs, vectors, strict=True):
             entry = Entry(picture.id, content, None, vector)
             if vector is None:
@@ -73,19 +78,19 @@ class Reader:
             task.entries[job.number].append(entry)
 
     def _items(
-        self, number: int, picture: Picture, data: bytes, jobs: Sequence[Job], task: Task
+        self, number: int, data: bytes, header: Header, jobs: Sequence[Job], task: Task
     ) -> tuple[dict[int, Any], bool | None]:
         """What these jobs prepare of a picture, within the budget; and if its border is white."""
-        header = read_header(data)
         scales = {job.recipe.pixels for job in jobs}
         needed = len(data) + max(working_bytes(header, pixels) for pixels in scales)
-        if header.pixels > self.max_pixels or needed < SMALL:
+        if needed < SMALL:
             needed = 0
         self.memory.acquire(number, needed)
         held, kept = needed, 0
         try:
             images = self._decoded(data, header, scales)
-            white = has_white_border(next(iter(images.values()))) if self.kept.store else None
+            image = next(iter(images.values()))
+            white = has_white_border(image) if self.kept.remembers else None
             items = _prepared(images, jobs)
             kept = sum(getattr(item, "nbytes", 0) for item in items.values())
             kept = kept if kept >= TINY else 0
@@ -120,7 +125,7 @@ def _prepared(images: Mapping[int | None, Image], jobs: Sequence[Job]) -> dict[i
             turned[key] = TRANSFORMS[job.transform](images[job.recipe.pixels])
             turned[key].flags.writeable = False
         try:
-            items[job.number] = job.recipe.prepare(turned[key])
+            items[job.number] = job.recipe.prepare(turned[key], job.transform == ORIGINAL)
         except MemoryError:
             raise
         except Exception as error:  # a plug-in may raise anything; the run must go on

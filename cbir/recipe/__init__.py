@@ -16,6 +16,8 @@ __all__ = ["AnyRecipe", "Recipe", "Sum", "parse", "parse_one"]
 
 AnyRecipe = Recipe | Sum
 
+LEAST_SHARE = 1e-12  # of a sum; what is less can't be told from rounding
+
 
 def parse(text: str) -> AnyRecipe:
     """The recipe that a spec, typed or canonical, stands for; BadSpec when there is none."""
@@ -33,7 +35,10 @@ def parse(text: str) -> AnyRecipe:
     made.sort(key=lambda pair: pair[0].spec)  # the order in which a person adds them is nothing
     if len({part.spec for part, _ in made}) < len(made):
         raise BadSpec(f"{text!r} adds the same descriptor twice")
-    return Sum(tuple(part for part, _ in made), normalised([weight for _, weight in made]))
+    shares = normalised([weight for _, weight in made])
+    if min(shares) < LEAST_SHARE:
+        raise BadSpec(f"{text!r}: one of the weights is as good as nothing beside the others")
+    return Sum(tuple(part for part, _ in made), shares)
 
 
 def parse_one(text: str) -> Recipe:

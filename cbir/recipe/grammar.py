@@ -73,6 +73,8 @@ def _unquote(text: str) -> str:
     if not text.startswith('"'):
         return text
     try:
-        return str(json.loads(text))
+        value = str(json.loads(text))
+        value.encode()  # half of a pair, as \\ud800, is no text
+        return value
     except ValueError as error:
         raise BadSpec(f"can't read the quoted value {text}") from error

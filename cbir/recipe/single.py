@@ -126,12 +126,13 @@ class Recipe:
         prepare = getattr(self.descriptor, "prepare", None)
         return prepare is not None and "mask" in inspect.signature(prepare).parameters
 
-    def prepare(self, image: Image) -> Any:
+    def prepare(self, image: Image, counts: bool = True) -> Any:
+        """What is batched; `counts`: whether the tally is to know of it."""
         prepare: Callable[..., Any] = getattr(self.descriptor, "prepare", None) or _itself
         if self.steps == NONE:
             return prepare(image)
         image, mask, kept_whole = steps.apply(image, self.steps.background, self.steps.fit)
-        if self.steps.background == "remove":
+        if counts and self.steps.background == "remove":
             self.tally.count(removed=not kept_whole)
         if mask is None:
             return prepare(image)

@@ -60,10 +60,9 @@ class Sum:
 
 def normalised(weights: Sequence[float]) -> tuple[float, ...]:
     """The same proportions, adding up to 1. Those that do already stay as they are."""
-    whole = math.fsum(weights)
-    if not math.isfinite(whole) or abs(whole - 1) > 1e-9:
-        largest = max(weights)
-        whole = math.fsum(weight / largest for weight in weights)
+    largest = max(weights)
+    whole = math.fsum(weight / largest for weight in weights)  # which can't overflow
+    if abs(whole * largest - 1) > 1e-9:
         weights = [weight / largest / whole for weight in weights]
     return tuple(float(f"{weight:.{DIGITS}g}") for weight in weights)
 

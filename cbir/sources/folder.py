@@ -31,10 +31,11 @@ class Folder:
         self.root = Path(root)
         self.origin = os.path.realpath(self.root)
         self.failures: list[Failure] = []
+        self.complete = True  # whether the last walk saw every folder
 
     def pictures(self) -> Iterator[Picture]:
         """All pictures, sorted by id. Stamps are size and time of change."""
-        self.failures = []
+        self.failures, self.complete = [], True
         found: list[tuple[str, str]] = []
         self._walk(found)
         found.sort()
@@ -43,6 +44,10 @@ class Folder:
 
     def read(self, picture: Picture) -> bytes:
         return read_regular(os.path.join(self.root, picture.id))
+
+    def stamp(self, picture: Picture) -> str:
+        """Its stamp as it is now."""
+        return stamp(regular(os.path.join(self.root, picture.id)))
 
     def _walk(self, found: list[tuple[str, str]]) -> None:
         walked: dict[tuple[int, int], str] = {}
@@ -67,6 +72,7 @@ class Folder:
             except OSError as error:
                 if not folder:
                     raise BadSource(f"can't read {self.root}: {why_not(error)}") from error
+                self.complete = False
                 self._fail(folder, f"a folder that can't be read: {why_not(error)}")
             linked.sort()
 

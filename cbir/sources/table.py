@@ -24,6 +24,7 @@ class Table:
         self.root = self.path.parent
         self.origin = os.path.realpath(self.path)
         self.failures: list[Failure] = []
+        self.complete = True  # a table names all there is
 
     def pictures(self) -> Iterator[Picture]:
         """Each named picture once, sorted by id."""
@@ -37,6 +38,10 @@ class Table:
 
     def read(self, picture: Picture) -> bytes:
         return read_regular(os.path.join(self.root, self._inside(picture.id)))
+
+    def stamp(self, picture: Picture) -> str:
+        """Its stamp as it is now."""
+        return stamp(regular(os.path.join(self.root, self._inside(picture.id))))
 
     def _names(self) -> list[str]:
         import pyarrow as pa

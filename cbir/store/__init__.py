@@ -15,7 +15,7 @@ from cbir.errors import BadStore
 from cbir.store import housekeeping, views
 from cbir.store.database import file_bytes, marks, open_database, pieces, told, writing
 from cbir.store.housekeeping import Pruned, SourceSummary, SpecSummary, Summary
-from cbir.store.pending import Pending, source_bytes, source_number
+from cbir.store.pending import Pending, is_utf8, source_bytes, source_number
 from cbir.types import Picture, Vectors
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ AND typeof(sha256) = 'blob' AND length(sha256) = 32"""
 VECTORS = """SELECT sha256, data FROM kinds CROSS JOIN contents CROSS JOIN descriptions
 ON content = contents.id AND kind = kinds.id WHERE spec = ? AND transform = ? AND sha256 IN ({})
 AND typeof(data) = 'blob' AND dim > 0 AND length(data) = 4 * dim"""
+PIXELS = """SELECT sha256, pixels FROM contents
+WHERE sha256 IN ({}) AND typeof(pixels) = 'integer'"""
 ACTIVE = """UPDATE pictures SET active = id IN temp.walked
 WHERE source = ? AND active != (id IN temp.walked)"""
 
@@ -76,7 +78,7 @@ class Store:
 
     def known(self, source: str, pictures: Sequence[Picture]) -> dict[str, bytes]:
         """The SHA-256 of the pictures whose stamp is as it was, by id; none for empty stamps."""
-        stamps = {p.id: p.stamp for p in pictures if p.stamp and _is_utf8(p.id)}
+        stamps = {p.id: p.stamp for p in pictures if p.stamp and is_utf8(p.id)}
         seen: dict[str, tuple[str, bytes]] = {}
         with self._lock, told(self.path):
             for ids in pieces(list(stamps)):
@@ -98,6 +100,16 @@ class Store:
             found.update((some, pending[some]) for some in contents if some in pending)
         return _finite(found)
 
+    def larger(self, contents: Sequence[bytes], limit: int) -> set[bytes]:
+        """Those of these contents that are known to have more pixels than this."""
+        found: dict[bytes, int] = {}
+        with self._lock, told(self.path):
+            for some in pieces(contents):
+                found.update(self._connection.execute(PIXELS.format(marks(some)), some))
+            pending = self._pending.pixels()
+            found.update((some, pending[some]) for some in contents if some in pending)
+        return {content for content, pixels in found.items() if pixels > limit}
+
     def add(self, spec: str, transform: str, contents: Sequence[bytes], vectors: Vectors) -> None:
         """Keeps the vectors (n, d) of these contents."""
         if not self.read_only:
@@ -111,13 +123,18 @@ class Store:
         pictures: Sequence[Picture],
         contents: Sequence[bytes],
         white: Sequence[bool | None],
+        pixels: Sequence[int | None],
     ) -> None:
-        """These pictures have these contents now; `white`: whether their border is, if known."""
+        """These pictures have these contents now. If known: is their border white, how many pixels.
+
+        None leaves what was known of a content as it is.
+        """
         if not self.read_only:
             with self._lock:
-                for picture, content, is_white in zip(pictures, contents, white, strict=True):
-                    if _is_utf8(picture.id):
-                        self._pending.saw(source, picture, content, is_white)
+                facts = zip(contents, white, pixels, strict=True)
+                for picture, (content, is_white, size) in zip(pictures, facts, strict=True):
+                    if is_utf8(picture.id):
+                        self._pending.saw(source, picture, content, is_white, size)
                 self._commit_if_due()
 
     def commit(self) -> None:
@@ -166,18 +183,9 @@ class Store:
         """In a table of this connection's own, so that the store is locked only briefly."""
         self._connection.execute("CREATE TEMP TABLE walked (id TEXT PRIMARY KEY) WITHOUT ROWID")
         self._connection.execute("BEGIN")
-        rows = ((id,) for id in ids if _is_utf8(id))
+        rows = ((id,) for id in ids if is_utf8(id))
         self._connection.executemany("INSERT OR IGNORE INTO temp.walked VALUES (?)", rows)
         self._connection.execute("COMMIT")
-
-
-def _is_utf8(name: str) -> bool:
-    """Whether a name can be kept: bytes that are not UTF-8 reach us as lone surrogates."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _finite(found: dict[bytes, bytes]) -> dict[bytes, Vectors]:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 ROW = 300  # bytes that an entry takes besides what it holds, about
 
-CONTENT = """INSERT INTO contents (sha256, white) VALUES (?, ?)
-ON CONFLICT (sha256) DO UPDATE SET white = excluded.white
-WHERE excluded.white IS NOT NULL AND white IS NOT excluded.white"""
+CONTENT = """INSERT INTO contents (sha256, white, pixels) VALUES (?, ?, ?)
+ON CONFLICT (sha256) DO UPDATE
+SET white = coalesce(excluded.white, white), pixels = coalesce(excluded.pixels, pixels)
+WHERE white IS NOT coalesce(excluded.white, white)
+OR pixels IS NOT coalesce(excluded.pixels, pixels)"""
 PICTURE = """INSERT INTO pictures (source, id, stamp, content, active)
 VALUES (?, ?, ?, (SELECT id FROM contents WHERE sha256 = ?), 1) ON CONFLICT (source, id)
 DO UPDATE SET stamp = excluded.stamp, content = excluded.content, active = 1"""
@@ -34,6 +36,7 @@ class Pending:
     def __init__(self) -> None:
         self.bytes = 0
         self._white: dict[bytes, bool | None] = {}
+        self._pixels: dict[bytes, int] = {}
         self._pictures: defaultdict[str, dict[str, tuple[str, bytes]]] = defaultdict(dict)
         self._vectors: defaultdict[tuple[str, str], dict[bytes, bytes]] = defaultdict(dict)
 
@@ -44,15 +47,23 @@ class Pending:
             self._vectors[spec, transform][content] = row.tobytes()
         self.bytes += block.nbytes + ROW * len(contents)
 
-    def saw(self, source: str, picture: Picture, content: bytes, white: bool | None) -> None:
+    def saw(
+        self, source: str, picture: Picture, content: bytes, white: bool | None, pixels: int | None
+    ) -> None:
         self._pictures[source][picture.id] = (picture.stamp, content)
         if white is not None or content not in self._white:
             self._white[content] = white
+        if pixels is not None:
+            self._pixels[content] = pixels
         self.bytes += ROW + len(picture.id)
 
     def pictures(self, source: str) -> dict[str, tuple[str, bytes]]:
         """Stamp and content, by id."""
         return self._pictures.get(source, {})
+
+    def pixels(self) -> dict[bytes, int]:
+        """How many they are, where that is known, by content."""
+        return self._pixels
 
     def vectors(self, spec: str, transform: str) -> dict[bytes, bytes]:
         """Little-endian float32, by content."""
@@ -61,7 +72,10 @@ class Pending:
     def write(self, connection: Connection) -> None:
         """Everything, in the caller's transaction. Numbers are asked for anew in each: another
         run may have removed what nothing used."""
-        connection.executemany(CONTENT, self._white.items())
+        connection.executemany(
+            CONTENT,
+            ((content, white, self._pixels.get(content)) for content, white in self._white.items()),
+        )
         for source, pictures in self._pictures.items():
             number = source_number(connection, source)
             connection.executemany(
@@ -87,6 +101,15 @@ def source_number(connection: Connection, source: str) -> int:
 def source_bytes(source: str) -> bytes:
     """A source's name as the file holds it: a folder's name may be no UTF-8."""
     return source.encode("utf-8", "surrogateescape")
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name can be kept: bytes that are not UTF-8 reach us as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kind_number(connection: Connection, spec: str, transform: str, dim: int) -> int:

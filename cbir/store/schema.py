@@ -17,7 +17,8 @@ FIRST = (
     "CREATE TABLE sources (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, view TEXT)",
     "CREATE TABLE kinds (id INTEGER PRIMARY KEY, spec TEXT NOT NULL, transform TEXT NOT NULL,"
     " dim INTEGER NOT NULL, UNIQUE (spec, transform))",
-    "CREATE TABLE contents (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, white INTEGER)",
+    "CREATE TABLE contents (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, white INTEGER,"
+    " pixels INTEGER)",
     "CREATE TABLE pictures (source INTEGER NOT NULL REFERENCES sources, id TEXT NOT NULL,"
     " stamp TEXT NOT NULL, content INTEGER NOT NULL REFERENCES contents, active INTEGER NOT NULL,"
     " PRIMARY KEY (source, id)) WITHOUT ROWID",

@@ -2,7 +2,6 @@
 
 import io
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -16,9 +15,8 @@ from cbir.descriptors.onnx.pruning import part
 from cbir.descriptors.onnx.signature import RANKS, Layout, Signature, signature
 from cbir.errors import BadSpec, CbirError
 from cbir.files import why_not
-from cbir.networks.batches import Batches, out_of_memory
-from cbir.networks.onnx_engine import session
-from cbir.threads import cores
+from cbir.networks.batches import out_of_memory
+from cbir.networks.onnx_engine import session, side_by_side
 from cbir.types import Vectors
 from cbir.user_files import UserFile
 
@@ -51,11 +49,7 @@ def load(choice: Choice) -> "Network":
 
 
 class Network:
-    """Calls a model: pixels (n, size, size, 3) uint8 to vectors (n, d).
-
-    Each picture by itself: transformers multiply matrices whose size is the batch's, and then the
-    last digits depend on it. Several side by side make up for most of what a batch would save.
-    """
+    """Calls a model: pixels (n, size, size, 3) uint8 to vectors (n, d)."""
 
     def __init__(self, choice: Choice):
         self.choice, self.path = choice, choice.model.need()
@@ -72,12 +66,7 @@ class Network:
             self.offset = (-mean / std).astype(np.float32)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Vectors:
-        with ThreadPoolExecutor(cores()) as pool:
-
-            def side_by_side(some: NDArray[np.uint8]) -> Vectors:
-                return np.concatenate(list(pool.map(self._run, some[:, None])))
-
-            return Batches(side_by_side, cores())(pixels)
+        return side_by_side(self._run, pixels)
 
     def _run(self, pixels: NDArray[np.uint8]) -> Vectors:
         fed = self._fed(pixels)

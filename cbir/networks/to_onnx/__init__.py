@@ -13,6 +13,7 @@ from cbir.networks.to_onnx.preprocessing import Preprocess, affine
 
 __all__ = ["Unsupported", "to_onnx"]
 
+FLOAT32 = 1  # as ONNX numbers its types
 CONVERTERS = CONVOLUTIONS | ELEMENTS | POOLING
 
 
@@ -23,8 +24,8 @@ def to_onnx(model: Any, preprocess: Preprocess, pool: str, about: dict[str, str]
     """
     graph = Graph()
     size = model.inputs[0].shape[1]
-    value = graph.add("Cast", "pixels", to=1)  # float32
-    value = affine(preprocess).add_to(graph, graph.to_nchw(value))
+    value = graph.add("Cast", graph.to_nchw("pixels"), to=FLOAT32)
+    value = affine(preprocess).add_to(graph, value)
     [value] = walk(graph, model, [value])
     value = vectors(graph, value, len(model.outputs[0].shape) - 1, pool)
     return graph.model(size, value, about)
