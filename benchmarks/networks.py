@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import SHARED, Row, in_turns
-from cbir import places
 from cbir.networks import Network, quiet
-from cbir.networks.exporting import exported
+from cbir.networks.exporting import Exported
 from cbir.pipeline import Described, Settings, describe, describe_one
 from cbir.recipe import AnyRecipe, parse
 from cbir.sources import open_dataset
@@ -76,8 +75,7 @@ def alone(network: Network, count: int) -> Callable[[], None]:
     """onnxruntime as it is by itself, and nothing else, on pixels that lie in memory."""
     import onnxruntime
 
-    exported(network)
-    [file] = (places.cache() / "networks").glob(f"{network.model}-*.onnx")
+    file = Exported(network).path
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     shape = (BATCH, network.size, network.size, 3)
     batch = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)

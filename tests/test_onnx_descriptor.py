@@ -497,7 +497,7 @@ def test_out_of_memory_is_one_picture_s(save: Save, monkeypatch: pytest.MonkeyPa
         def run(self, *_: Any) -> None:
             raise RuntimeError("Failed to allocate memory for requested buffer")
 
-    monkeypatch.setattr(made._network, "session", Full())
+    monkeypatch.setattr(made._network.sessions, "_session", lambda threads: Full())
     with pytest.raises(BadPicture, match="not enough memory"):
         describe(made, IMAGES)
 
@@ -505,7 +505,7 @@ def test_out_of_memory_is_one_picture_s(save: Save, monkeypatch: pytest.MonkeyPa
 def test_memory_that_runs_out_once(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     made = descriptor(save(network()))
     before = describe(made, IMAGES * 3)
-    session = made._network.session
+    session = made._network.sessions._session(1)
     calls: list[int] = []
 
     class Tight:
@@ -515,7 +515,7 @@ def test_memory_that_runs_out_once(save: Save, monkeypatch: pytest.MonkeyPatch) 
                 raise RuntimeError("std::bad_alloc")
             return session.run(*arguments)
 
-    monkeypatch.setattr(made._network, "session", Tight())
+    monkeypatch.setattr(made._network.sessions, "_session", lambda threads: Tight())
     assert np.array_equal(describe(made, IMAGES * 3), before)
     assert len(calls) > 9
 

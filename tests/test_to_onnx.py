@@ -1,5 +1,6 @@
 """Networks written as ONNX say what they say in Keras."""
 
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -44,7 +45,9 @@ def check_network(name: str) -> None:
 
     def both(keras: ModuleType) -> tuple[Vectors, Vectors]:
         model = seeded(keras, name, size)
-        run = OnnxEngine(session(to_onnx(model, preprocessing(keras, name), "flatten", {})))
+        run = OnnxEngine(
+            partial(session, to_onnx(model, preprocessing(keras, name), "flatten", {}))
+        )
         return run(pixels(size)), said(keras, name, model, pixels(size)).reshape(2, -1)
 
     check(*quiet.with_keras(both))
@@ -87,7 +90,7 @@ def test_other_kinds_and_shapes() -> None:
     def both(keras: ModuleType) -> tuple[Vectors, Vectors]:
         keras.utils.set_random_seed(3)
         model = every_kind(keras)
-        run = OnnxEngine(session(to_onnx(model, raw, "flatten", {})))
+        run = OnnxEngine(partial(session, to_onnx(model, raw, "flatten", {})))
         fed = pixels(23).astype(np.float32)
         return run(pixels(23)), np.asarray(model(fed, training=False)).reshape(2, -1)
 

@@ -27,7 +27,7 @@ def load(network: Network) -> Runner:
 
 def _load(network: Network) -> Runner:
     """On a GPU Keras is the fastest; else onnxruntime is, and starts without Keras."""
-    from cbir.networks.exporting import exported
+    from cbir.networks.exporting import Exported
     from cbir.networks.keras_engine import KerasEngine, sees_gpu
     from cbir.networks.onnx_engine import OnnxEngine
     from cbir.networks.to_onnx import Unsupported
@@ -35,7 +35,7 @@ def _load(network: Network) -> Runner:
     if sees_gpu():
         return KerasEngine(network, on_gpu=True)
     try:
-        return OnnxEngine(exported(network))
+        return OnnxEngine(Exported(network).open)
     except Unsupported as reason:
         log = logging.getLogger("cbir")
         log.info("Keras itself runs %s here: this package has no %s", network.model, reason)

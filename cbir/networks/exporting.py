@@ -19,24 +19,37 @@ VERSION = 1
 SOURCE = "cbir.weights"
 
 
-def exported(network: Network) -> Any:
-    """A session that takes `pixels`; Unsupported when the network can't be said in ONNX."""
-    words = [network.model, network.layer, network.pool, str(network.size)]
-    path = kept.path_for(words, json.dumps([*words, str(network.weights), VERSION]))
-    model = kept.read(path)
-    if model is not None:
-        ready = _session_of_kept(model)
-        if ready is not None:
-            return ready
-    del model
-    logging.getLogger("cbir").info("preparing %s for quick starts, once", network.model)
-    return session(kept.write(path, _export(network)))
+class Exported:
+    """A network in ONNX: on disk or, where nothing can be written, in memory.
+
+    Unsupported when it can't be said in ONNX.
+    """
+
+    def __init__(self, network: Network):
+        words = [network.model, network.layer, network.pool, str(network.size)]
+        identity = json.dumps([*words, str(network.weights), VERSION])
+        self.network, self.path = network, kept.path_for(words, identity)
+        self._unkept: bytes | None = None
+        if not self.path.exists():
+            self._make()
+
+    def open(self, threads: int) -> Any:
+        """A session that takes `pixels`."""
+        model = self._unkept or kept.read(self.path)
+        ready = None if model is None else _session_of_kept(model, threads)
+        return session(self._make(), threads) if ready is None else ready
+
+    def _make(self) -> bytes:
+        logging.getLogger("cbir").info("preparing %s for quick starts, once", self.network.model)
+        model = kept.write(self.path, _export(self.network))
+        self._unkept = None if self.path.exists() else model
+        return model
 
 
-def _session_of_kept(model: bytes) -> Any | None:
+def _session_of_kept(model: bytes, threads: int) -> Any | None:
     """None when it does not run, or when the weights that it was made of have changed."""
     try:
-        ready = session(model)
+        ready = session(model, threads)
     except CbirError:
         raise
     except Exception:  # onnxruntime's own, of many kinds; the network is made again

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -16,7 +17,7 @@ from cbir.descriptors.onnx.signature import RANKS, Layout, Signature, signature
 from cbir.errors import BadSpec, CbirError
 from cbir.files import why_not
 from cbir.networks.batches import out_of_memory
-from cbir.networks.onnx_engine import session, side_by_side
+from cbir.networks.onnx_engine import Sessions, session
 from cbir.types import Vectors
 from cbir.user_files import UserFile
 
@@ -57,21 +58,19 @@ class Network:
         self.signature = signature(io.BytesIO(data), self.path, choice.layout, choice.size)
         self.signature.check(choice.mean, choice.std)
         self.output = self.signature.output(choice.output)
-        if self.signature.others:
-            data = _alone(data, self.signature, self.output)
-        self.session = _session(self.path, data)
+        self.sessions = Sessions(partial(_opened, choice.model, self.signature, self.output))
         if choice.mean != NONE:
             mean, std = np.array(numbers("mean", choice.mean)), np.array(numbers("std", choice.std))
             self.scale = (1 / (255 * std)).astype(np.float32)
             self.offset = (-mean / std).astype(np.float32)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Vectors:
-        return side_by_side(self._run, pixels)
+        return self.sessions.run(self._run, pixels)
 
-    def _run(self, pixels: NDArray[np.uint8]) -> Vectors:
+    def _run(self, session: Any, pixels: NDArray[np.uint8]) -> Vectors:
         fed = self._fed(pixels)
         try:
-            made = self.session.run([self.output], {self.signature.input: fed})[0]
+            made = session.run([self.output], {self.signature.input: fed})[0]
         except Exception as error:  # onnxruntime's own, of many kinds
             if out_of_memory(error):
                 raise
@@ -140,9 +139,13 @@ def _alone(data: bytes, whole: Signature, output: str) -> bytes:
     return data
 
 
-def _session(path: Path, data: bytes) -> Any:
+def _opened(model: UserFile, signature: Signature, output: str, threads: int) -> Any:
+    path = model.need()  # which looks whether it is still the same
+    data = _read(path)
+    if signature.others:
+        data = _alone(data, signature, output)
     try:
-        return session(data)
+        return session(data, threads)
     except CbirError:
         raise
     except Exception as error:  # onnxruntime's own
