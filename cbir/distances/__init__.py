@@ -52,26 +52,27 @@ def check(name: str, nonnegative: bool) -> Distance:
     return distance
 
 
-def pairwise(a: Vectors, b: Vectors, name: str = "chi2", engine: Engine = "auto") -> Vectors:
+def pairwise(
+    a: Vectors, b: Vectors | ColumnBlocks, name: str = "chi2", engine: Engine = "auto"
+) -> Vectors:
     """All distances (n, m) between the rows of `a` and of `b`, as float32.
 
     Off by some 1e-6 of the vectors' size. Euclidean and hellinger take a root, so that near zero
     they are coarser; `nearest` is exact there too. Beside the result only some blocks are held.
     """
-    a, b = _two(a), _two(b)
-    _same_dim(a.shape[1], b.shape[1])
-    blocks = from_vectors(b)
+    a, blocks = _two(a), b if isinstance(b, ColumnBlocks) else from_vectors(_two(b))
+    _same_dim(a.shape[1], blocks.dim)
     nonnegative = blocks.nonnegative and _nonnegative(a)
     distance = check(name, nonnegative)
-    out = np.empty((len(a), len(b)), np.float32)
+    out = np.empty((len(a), len(blocks)), np.float32)
     if not _tame(a, blocks):
-        everything = np.arange(len(b))
+        everything = np.arange(len(blocks))
         for row, wild in zip(out, a, strict=True):
             row[:] = _exact(distance, wild, everything, blocks)
         return out
     for rows in _groups(len(a), blocks.block_rows):
         asked = Asked.of(a[rows], nonnegative, engine)
-        _announce(distance, asked, len(b))
+        _announce(distance, asked, len(blocks))
 
         def fill(number: int, rows: slice = rows, asked: Asked = asked) -> None:
             piece, block = _block(blocks, number)

@@ -13,7 +13,8 @@ from cbir.errors import BadIndex, BadSpec
 from cbir.types import Vectors
 from cbir.vector_index import keys as row_keys
 from cbir.vector_index import reading
-from cbir.vector_index.csv_file import Header, Rows
+from cbir.vector_index.csv_file import Header
+from cbir.vector_index.rows import Rows
 from cbir.vector_index.sidecar import Sidecar
 from cbir.vector_index.writing import relative_root, write_files
 

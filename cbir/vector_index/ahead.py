@@ -12,14 +12,14 @@ from typing import IO
 import numpy as np
 
 from cbir.types import Vectors
-from cbir.vector_index.csv_file import format_rows
+from cbir.vector_index.csv_text import format_rows
+from cbir.vector_index.rows import portions, rows_at_once
 
-ROWS_AT_ONCE = 1024
 MOST_WAITING = 4
 
 
 class TextAhead:
-    """Formats rows that arrive in the order of the file, a thousand at a time, in a thread.
+    """Formats rows that arrive in the order of the file, a portion at a time, in a thread.
 
     The text waits in a nameless file. It is of use only if the rows came sorted and none of them
     is deleted or replaced later, as in an ordinary run; otherwise it is thrown away.
@@ -29,7 +29,7 @@ class TextAhead:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the object
         self._pool = ThreadPoolExecutor(1, "cbir-format")
         self._format = partial(format_rows, augmented=augmented)
-        self._waiting: deque[Future[memoryview]] = deque()
+        self._waiting: deque[Future[bytes]] = deque()
         self._keys: list[str] = []
         self._vectors: list[Vectors] = []
         self._last = ""
@@ -45,7 +45,7 @@ class TextAhead:
             self._count += 1
         self._keys += keys
         self._vectors.append(vectors)
-        if len(self._keys) >= ROWS_AT_ONCE:
+        if len(self._keys) >= rows_at_once(vectors.shape[1]):
             self._hand_over()
 
     def copy_to(self, file: IO[bytes]) -> None:
@@ -63,8 +63,9 @@ class TextAhead:
     def _hand_over(self) -> None:
         rows = self._keys, np.concatenate(self._vectors)
         self._keys, self._vectors = [], []
-        self._waiting.append(self._pool.submit(self._format, rows))
-        self._write_down(keep=MOST_WAITING)
+        for some in portions([rows]):
+            self._waiting.append(self._pool.submit(self._format, some))
+            self._write_down(keep=MOST_WAITING)
 
     def _write_down(self, keep: int) -> None:
         while len(self._waiting) > keep:

@@ -12,7 +12,7 @@ the shortest that restore the float32 exactly. An augmented index has a second c
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -24,8 +24,9 @@ import numpy as np
 
 from cbir.errors import BadIndex, BadPicture
 from cbir.files import regular, why_not
-from cbir.types import Vectors
 from cbir.vector_index import keys
+from cbir.vector_index.csv_text import format_rows
+from cbir.vector_index.rows import Rows, portions
 
 FORMAT = 1
 MARK = b"# cbir "
@@ -33,9 +34,6 @@ BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 24
 READ_BYTES = 8 << 20
 WRITERS = 2
-
-Rows = tuple[Sequence[str], Vectors]
-"""Keys of rows (see cbir.vector_index.keys) and their vectors (n, d)."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +107,12 @@ def column_names(dim: int, augmented: bool) -> list[str]:
 def write(file: IO[bytes], header: Header | None, rows: Iterable[Rows]) -> None:
     """The whole file; without a header, the plain rows that tutorials write.
 
-    Formatting is most of the time, and runs in threads, a few pieces ahead of the disk.
+    Formatting is most of the time, and runs in threads, a few portions ahead of the disk.
     """
     write_header(file, header)
     augmented = header is not None and header.augmented
     with ThreadPoolExecutor(WRITERS) as pool:
-        pieces = iter(rows)
+        pieces = portions(rows)
         while some := list(islice(pieces, 2 * WRITERS)):
             for text in pool.map(partial(format_rows, augmented=augmented), some):
                 file.write(text)
@@ -124,28 +122,6 @@ def write_header(file: IO[bytes], header: Header | None) -> None:
     if header is not None:
         columns = ",".join(column_names(header.dim, header.augmented))
         file.write(header.line() + columns.encode() + b"\n")
-
-
-def format_rows(rows: Rows, augmented: bool) -> memoryview:
-    """Rows as they stand in the file: text quoted, numbers the shortest that restore them."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    row_keys, vectors = rows
-    count = len(row_keys)
-    arrays = []
-    for column in keys.split(row_keys) if augmented else [row_keys]:
-        # From buffers, because pa.array would first import pandas, where there is one.
-        texts = [text.encode() for text in column]
-        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
-        buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
-        arrays.append(pa.Array.from_buffers(pa.string(), count, buffers))
-    for column in np.ascontiguousarray(vectors.T):
-        arrays.append(pa.Array.from_buffers(pa.float32(), count, [None, pa.py_buffer(column)]))
-    batch = pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])
-    sink = pa.BufferOutputStream()
-    arrow_csv.write_csv(batch, sink, arrow_csv.WriteOptions(include_header=False))
-    return memoryview(sink.getvalue())
 
 
 def read_rows(path: Path, header: Header | None, dim: int) -> Iterator[Rows]:

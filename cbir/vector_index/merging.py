@@ -8,10 +8,8 @@ import numpy as np
 
 from cbir.types import Vectors
 from cbir.vector_index import VectorIndex
-from cbir.vector_index.csv_file import Rows
+from cbir.vector_index.rows import Rows, rows_at_once
 from cbir.vector_index.spool import Spool
-
-ROWS_AT_ONCE = 1024
 
 
 class Merging:
@@ -52,8 +50,9 @@ class Merging:
 
     def rows(self, keys: Sequence[str]) -> Iterator[Rows]:
         """The rows that these keys have now."""
-        for start in range(0, len(keys), ROWS_AT_ONCE):
-            names = keys[start : start + ROWS_AT_ONCE]
+        step = rows_at_once(max(self._spool.dim, self._old.dim if self._old else 1))
+        for start in range(0, len(keys), step):
+            names = keys[start : start + step]
             numbers = np.array([self._added.get(key, -1) for key in names], np.intp)
             vectors = self._spool.rows(numbers[numbers >= 0])
             if len(vectors) < len(names):

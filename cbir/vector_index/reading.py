@@ -10,9 +10,10 @@ import numpy as np
 from cbir.errors import BadIndex, BadOutput
 from cbir.files import replacing
 from cbir.vector_index import csv_file, sidecar
-from cbir.vector_index.csv_file import Header, Rows
+from cbir.vector_index.csv_file import Header
 from cbir.vector_index.keys import check_order, check_text, spoken
 from cbir.vector_index.plain import Norms
+from cbir.vector_index.rows import Rows
 from cbir.vector_index.sidecar import Sidecar, Stamp
 
 

@@ -7,14 +7,12 @@ import numpy as np
 
 from cbir.distances.blocks import ColumnBlocks
 from cbir.types import Vectors
-from cbir.vector_index.csv_file import Rows
 from cbir.vector_index.reading import fresh_sidecar
+from cbir.vector_index.rows import Rows, rows_at_once
 from cbir.vector_index.sidecar import Sidecar
 
 STRIP = 16
 """Rows compared at a time: as many as share a line of the cache in a block's column."""
-
-ROWS_AT_ONCE = 1024
 
 
 class Retracing:
@@ -56,8 +54,9 @@ class Retracing:
         count, self.count = self.count, 0
         if old is None:
             return
-        for start in range(0, count, ROWS_AT_ONCE):
-            stop = min(start + ROWS_AT_ONCE, count)
+        step = rows_at_once(old.blocks.dim)
+        for start in range(0, count, step):
+            stop = min(start + step, count)
             yield old.keys[start:stop], old.blocks.rows(np.arange(start, stop))
 
 

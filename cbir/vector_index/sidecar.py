@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from cbir.distances.blocks import MOST_ROWS, ColumnBlocks, rows_per_block, statistics, transposed
 from cbir.errors import BadIndex
 from cbir.types import Vectors
-from cbir.vector_index.csv_file import FORMAT, Header, Rows
+from cbir.vector_index.csv_file import FORMAT, Header
 from cbir.vector_index.packed import PackedKeys
+from cbir.vector_index.rows import Rows
 from cbir.vector_index.sections import TYPES, SectionWriter, damaged, read_footer, section
 
 
@@ -56,7 +57,7 @@ def write(
     writer = SectionWriter(file)
     keys: list[bytes] = []
     pieces = _remembering(rows, keys)
-    first = _take(pieces, MOST_ROWS)
+    first = _take(pieces, rows_per_block(header.dim, MOST_ROWS))
     block_rows = rows_per_block(header.dim, sum(map(len, first)))
     sums, squares, lowest = [], [], 0.0
     for block in transposed(chain(first, pieces), header.dim, block_rows):

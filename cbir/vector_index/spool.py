@@ -14,21 +14,21 @@ class Spool:
 
     def __init__(self, folder: Path):
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the object
-        self._dim = 1
+        self.dim = 1
         self.count = 0
 
     def add(self, vectors: Vectors) -> None:
         self._file.write(vectors.astype("<f4", copy=False).data)
-        self._dim = vectors.shape[1]
+        self.dim = vectors.shape[1]
         self.count += len(vectors)
 
     def rows(self, numbers: NDArray[np.intp]) -> Vectors:
         """The rows with these numbers."""
         self._file.flush()
         if not self.count:
-            return np.zeros((len(numbers), self._dim), np.float32)
+            return np.zeros((len(numbers), self.dim), np.float32)
         # Mapped anew each time, so that what was read need not stay in memory.
-        shape = (self.count, self._dim)
+        shape = (self.count, self.dim)
         return np.asarray(np.memmap(self._file, "<f4", "r", shape=shape))[numbers]
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from cbir.files import replacing
 from cbir.vector_index import csv_file, sidecar
 from cbir.vector_index.ahead import TextAhead
-from cbir.vector_index.csv_file import Header, Rows
+from cbir.vector_index.csv_file import Header
+from cbir.vector_index.rows import Rows
 from cbir.vector_index.sidecar import Stamp
 
 

@@ -1,0 +1,119 @@
+"""Rankings: a whole gallery from the nearest to the farthest, in the same order everywhere.
+
+What is equally far is ordered by number, and so by name. All pairs are compared by their quick
+float32 distances, a bounded number at a time; the nearest few of each query are then put right by
+the exact ones, so that the top is what a search shows. Equal vectors are always equally far.
+"""
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbir.compiled import Engine
+from cbir.distances import ColumnBlocks, nearest, pairwise
+from cbir.errors import BadSpec
+from cbir.types import Vectors
+
+Numbers = NDArray[np.intp]
+
+DISTANCES_AT_ONCE = 16 << 20
+"""64 MB of float32."""
+
+EXACT = 32
+"""How many of the nearest are compared exactly: more than anybody looks at."""
+
+WORTH_COMPILING = 1e9
+"""From so many pairs of values on, loading compiled code pays. Never by the clock, as elsewhere:
+the two differ in the last digits, and the same comparison must give the same figures."""
+
+NOTHING = np.zeros(0, np.intp)
+
+
+class Ranking(NamedTuple):
+    """One query's ranking: `order` holds numbers of the gallery, `distances` are in that order."""
+
+    order: Numbers
+    distances: NDArray[np.floating]
+
+
+def rank(distances: NDArray[np.floating], excluded: Numbers = NOTHING) -> Ranking:
+    """All of a gallery (n,) but what is excluded, nearest first, ties by number."""
+    if np.isnan(distances).any():
+        raise BadSpec(
+            "some distances are not numbers; `cbir check` tells whether an index is whole"
+        )
+    order = np.argsort(distances, kind="stable")
+    if len(excluded):
+        stays = np.ones(len(distances), bool)
+        stays[excluded] = False
+        order = order[stays[order]]
+    return Ranking(order, distances[order])
+
+
+def rank_items(
+    distances: NDArray[np.floating], item_of: Numbers, excluded: Numbers = NOTHING
+) -> Ranking:
+    """Items by the nearest of their pictures that are not excluded, ties by the item's number.
+
+    `item_of` (n,) gives each picture's item. An item that has no picture left is not ranked.
+    """
+    stays = np.delete(np.arange(len(distances)), excluded)
+    owners, distances = item_of[stays], distances[stays]
+    items = int(item_of.max(initial=-1)) + 1
+    least = np.full(items, np.inf, distances.dtype)
+    np.minimum.at(least, owners, distances)
+    return rank(least, np.flatnonzero(np.bincount(owners, minlength=items) == 0))
+
+
+def rankings(
+    queries: Vectors,
+    gallery: ColumnBlocks,
+    distance: str,
+    excluded: Callable[[int], Numbers],
+    item_of: Numbers | None = None,
+) -> Iterator[Ranking]:
+    """The ranking of each query (q, d), of pictures or, given `item_of`, of items, streamed.
+
+    `excluded`: the pictures of the gallery that do not count for the query of this number.
+    """
+    values = len(queries) * len(gallery) * gallery.dim
+    engine: Engine = "compiled" if values >= WORTH_COMPILING else "plain"
+    first = _first_equal(gallery)
+    step = max(1, DISTANCES_AT_ONCE // len(gallery))
+    for start in range(0, len(queries), step):
+        some = queries[start : start + step]
+        quick = pairwise(some, gallery, distance, engine)
+        exact = nearest(some, gallery, EXACT, distance, engine)
+        for number, distances, top in zip(range(start, len(queries)), quick, exact, strict=False):
+            settled = _settled(distances, *top)[first]
+            if item_of is None:
+                yield rank(settled, excluded(number))
+            else:
+                yield rank_items(settled, item_of, excluded(number))
+
+
+def _settled(
+    distances: NDArray[np.float32], near: Numbers, exact: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """The distances with those of the nearest made exact, and all others behind them."""
+    behind = np.nextafter(exact[-1].astype(np.float32), np.float32(np.inf))
+    settled = np.maximum(distances, behind)
+    settled[near] = exact
+    return settled
+
+
+def _first_equal(gallery: ColumnBlocks) -> Numbers:
+    """For each vector (n,) the number of the first that equals it.
+
+    Matrix products round equal vectors differently in different places.
+    """
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    for piece in gallery.pieces():
+        for row in piece + np.float32(0):  # which leaves no −0
+            digest = blake2b(row.tobytes(), digest_size=16).digest()
+            first.append(known.setdefault(digest, len(first)))
+    return np.array(first, np.intp)
