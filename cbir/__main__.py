@@ -10,6 +10,7 @@ COMMANDS = {
     "index": "describe all pictures of a data set and write an index",
     "search": "find the pictures of an index most like a query",
     "descriptors": "list the descriptors and their settings",
+    "compare": "find out which descriptor to trust on your pictures",
     "check": "verify an index",
     "store": "show what the feature store holds, and clean it",
 }
@@ -92,6 +93,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     parser = Parser(prog=f"cbir {name}", description=command.__doc__, epilog=command.EXAMPLES)
     command.add_arguments(parser)
     args = parser.parse_args(arguments)
+    args.typed = list(arguments)
     terminal = Terminal(name, args.json, args.quiet)
     with terminal.listening():
         return command.run(args, terminal)

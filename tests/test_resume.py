@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,14 @@ def forget(folder: Path, *, store: bool) -> None:
     for path in folder.glob("index*"):
         path.unlink()
     for path in folder.glob("features.db*") if store else ():
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def stored(folder: Path) -> int:
     """How many vectors the store holds; its file must be sound whatever happened."""
     if not (folder / "features.db").exists():
         return 0
-    with sqlite3.connect(folder / "features.db") as connection:
+    with closing(sqlite3.connect(folder / "features.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         try:
             return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
@@ -121,7 +122,8 @@ def test_only_the_last_seconds_are_lost(slow_to_index: Path) -> None:
 def stored_without_looking(folder: Path) -> int:
     """The same while a run is at work."""
     try:
-        with sqlite3.connect(f"file:{folder / 'features.db'}?mode=ro", uri=True) as connection:
+        place = f"file:{folder / 'features.db'}?mode=ro"
+        with closing(sqlite3.connect(place, uri=True)) as connection:
             return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
     except sqlite3.OperationalError:
         return 0

@@ -118,7 +118,7 @@ def test_nonsense_is_refused_in_one_line(typed: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-WEIGHTS = st.floats(1e-6, 1e6, allow_nan=False)
+WEIGHTS = st.floats(1e-3, 1e3, allow_nan=False)
 
 
 @given(WEIGHTS, WEIGHTS, WEIGHTS)
