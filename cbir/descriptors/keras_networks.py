@@ -107,7 +107,7 @@ class Vgg19(_Named):
 @register("inception-resnet-v2", "inception")
 @dataclass(frozen=True)
 class InceptionResNetV2(_Named):
-    """InceptionResNetV2: 1,536 values; slow, and often the best."""
+    """InceptionResNetV2: 1,536 values; takes twenty times as long as MobileNet."""
 
     model = "InceptionResNetV2"
     channels = 1536
