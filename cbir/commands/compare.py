@@ -3,9 +3,8 @@
 import shlex
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from hashlib import sha256
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from cbir import distances
@@ -13,9 +12,9 @@ from cbir.commands import options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import opened_store, without_store
 from cbir.commands.terminal import Terminal
-from cbir.errors import BadOutput, BadPicture
+from cbir.errors import BadOutput
 from cbir.evaluation import report
-from cbir.evaluation.collecting import Collected, collect
+from cbir.evaluation.collecting import collect, sides_of, thumbnails
 from cbir.evaluation.duplicates import THUMBNAIL, near_duplicates, notice
 from cbir.evaluation.edits import Edited, sample
 from cbir.evaluation.labels import relevance_of
@@ -25,12 +24,10 @@ from cbir.evaluation.runs import DEPTH
 from cbir.evaluation.scoring import Bench, Scored, score_all
 from cbir.evaluation.verdicts import told
 from cbir.evaluation.writing import write_report, write_tables
-from cbir.images import decode
 from cbir.items import item_rule
 from cbir.pipeline import Settings
 from cbir.recipe import parse
 from cbir.sources import Folder, Table, open_dataset
-from cbir.store import Store
 from cbir.types import Picture, Source
 
 EXAMPLES = """examples:
@@ -114,7 +111,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
             if not same:
                 asks = collect(asking, asked_by, measured, settings, store, progress)
             with closing(asks):
-                sides = _sides(gallery, asking, searched, asks, store, same)
+                sides = sides_of(gallery, asking, searched, asks, store)
                 relevance = relevance_of(args.labels, sides, args.level, rule)
                 bench = Bench(
                     *(relevance, asks, searched, gallery, sides.gallery),
@@ -124,7 +121,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
                     scored = list(score_all(bench, typed, recipes, args.distances, progress))
                 warnings = _warnings(bench, relevance, sides, len(measured) - 1, args)
         comparison = _comparison(args, scored, relevance, sides, warnings)
-        _write(out, comparison, scored, relevance, _shower(asking), _shower(gallery))
+        write_tables(out, scored, relevance)
+        write_report(out, comparison, thumbnails(asking), thumbnails(gallery))
     _say(terminal, comparison, warnings, out)
     failures = sorted({*gallery.failures, *asking.failures, *searched.failures, *asks.failures})
     terminal.failures(failures)
@@ -144,35 +142,6 @@ def _asking(
         return gallery, pictures
     asking = open_dataset(args.queries)
     return asking, list(asking.pictures())
-
-
-def _sides(
-    gallery: Source,
-    asking: Source,
-    searched: Collected,
-    asks: Collected,
-    store: Store | None,
-    same: bool,
-) -> Sides:
-    """Both sides by id, with what is known of their bytes."""
-    failed = {id for some in (searched, asks) for id, _ in some.failures}
-    known = [
-        _contents(source, side, store) for source, side in ((asking, asks), (gallery, searched))
-    ]
-    return Sides(asks.ids, searched.ids, same, known[0], known[1], failed)
-
-
-def _contents(source: Source, side: Collected, store: Store | None) -> dict[str, bytes]:
-    """Digests of the pictures' bytes: those that the store knows, and the others read again."""
-    origin = getattr(source, "origin", None)
-    if origin is None:  # edits, whose bytes are nobody else's
-        return {}
-    known = {} if store is None else store.known(origin, side.pictures)
-    for picture in side.pictures:
-        if picture.id not in known:
-            with suppress(BadPicture):  # gone by now
-                known[picture.id] = sha256(source.read(picture)).digest()
-    return known
 
 
 def _warnings(
@@ -213,30 +182,6 @@ def _comparison(
         synthetic=args.labels == EDITS,
     )
     return told(about, scored, relevance, by, args.seed)
-
-
-def _shower(source: Source) -> Callable[[str], bytes | None]:
-    """Small JPEGs of a source's pictures, by id."""
-
-    def show(id: str) -> bytes | None:
-        try:
-            return report.thumbnail(decode(source.read(Picture(id, "")), 144))
-        except (BadPicture, LookupError):  # an item, or gone by now
-            return None
-
-    return show
-
-
-def _write(
-    out: Path,
-    comparison: Comparison,
-    scored: Sequence[Scored],
-    relevance: Relevance,
-    queries: Callable[[str], bytes | None],
-    gallery: Callable[[str], bytes | None],
-) -> None:
-    write_tables(out, scored, relevance)
-    write_report(out, comparison, queries, gallery)
 
 
 def _say(terminal: Terminal, comparison: Comparison, warnings: Sequence[str], out: Path) -> None:

@@ -2,13 +2,21 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
 
 import numpy as np
 
+from cbir.errors import BadPicture
+from cbir.evaluation.relevance import Sides
+from cbir.evaluation.report import thumbnail
+from cbir.images import decode
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import AnyRecipe
 from cbir.store import Store
 from cbir.types import Failure, Picture, Source, Vectors
+
+SHOWN = 144  # pixels, of a picture in the report
 
 Progress = Callable[[int, int | None], None]
 
@@ -66,3 +74,37 @@ def collect(
             done += len(result.failures) if result.recipe in (None, 0) else 0
         progress(done, len(pictures))
     return side
+
+
+def sides_of(
+    gallery: Source, asking: Source, searched: Collected, asks: Collected, store: Store | None
+) -> Sides:
+    """Both sides by id, with what is known of their bytes."""
+    failed = {id for some in (searched, asks) for id, _ in some.failures}
+    theirs, ours = _contents(asking, asks, store), _contents(gallery, searched, store)
+    return Sides(asks.ids, searched.ids, asking is gallery, theirs, ours, failed)
+
+
+def _contents(source: Source, side: Collected, store: Store | None) -> dict[str, bytes]:
+    """Digests of the pictures' bytes: those that the store knows, and the others read again."""
+    origin = getattr(source, "origin", None)
+    if origin is None:  # edits, whose bytes are nobody else's
+        return {}
+    known = {} if store is None else store.known(origin, side.pictures)
+    for picture in side.pictures:
+        if picture.id not in known:
+            with suppress(BadPicture):  # gone by now
+                known[picture.id] = sha256(source.read(picture)).digest()
+    return known
+
+
+def thumbnails(source: Source) -> Callable[[str], bytes | None]:
+    """Small JPEGs of a source's pictures, by id."""
+
+    def show(id: str) -> bytes | None:
+        try:
+            return thumbnail(decode(source.read(Picture(id, "")), SHOWN))
+        except (BadPicture, LookupError):  # an item, or gone by now
+            return None
+
+    return show
