@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cbir import pipeline
 from cbir.errors import BadPicture, BadSpec
-from cbir.pipeline import Described, Settings, batching, describe, describe_one
+from cbir.pipeline import Described, Settings, batching, describe, describe_one, describing
 from cbir.pipeline.reading import Memory
 from cbir.recipe import Recipe, parse
 from cbir.types import Failure, Picture, Vectors
@@ -363,7 +362,7 @@ def test_little_memory_is_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Even if no single picture fits: the oldest one always goes on."""
-    monkeypatch.setattr(pipeline, "MEMORY", memory)
+    monkeypatch.setattr(describing, "MEMORY", memory)
     monkeypatch.setattr(batching, "BATCH_BYTES", 8 << 20)
     recipes = [parse("hsv"), MEAN]
     how = {"workers": workers, "batch_size": 4}
@@ -376,7 +375,7 @@ def test_little_memory_with_pictures_that_fail(
     workers: int, large_ones: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a damaged picture asked for is given back."""
-    monkeypatch.setattr(pipeline, "MEMORY", 6 << 20)
+    monkeypatch.setattr(describing, "MEMORY", 6 << 20)
     damaged = {id: (data or b"")[:-2000] for id, data in large_ones.files.items()}
     good = encoded(picture(0), ".png")
     source = Shelf({**damaged, **{f"{id}-good": good for id in damaged}})
@@ -397,7 +396,7 @@ def test_memory_in_work_stays_below_the_limit(
         seen.append(self.used)
 
     monkeypatch.setattr(Memory, "acquire", watched)
-    monkeypatch.setattr(pipeline, "MEMORY", 20 << 20)
+    monkeypatch.setattr(describing, "MEMORY", 20 << 20)
     in_time(lambda: everything(large_ones, [MEAN], workers=8, batch_size=1))
     one = 6 * 1500 * 1500
     assert one < max(seen) <= (20 << 20) + one
@@ -407,7 +406,7 @@ def test_memory_in_work_stays_below_the_limit(
 def test_an_early_close_stops_the_threads(
     memory: int, large_ones: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "MEMORY", memory)
+    monkeypatch.setattr(describing, "MEMORY", memory)
     before = cv2.getNumThreads()
     source = Shelf(
         {f"{n:03}-{id}": data for n in range(20) for id, data in large_ones.files.items()}
