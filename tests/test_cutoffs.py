@@ -1,6 +1,7 @@
 """Promised false-match rates are kept, probabilities are meant, and files are checked."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,20 +160,35 @@ def test_one_kind_of_pairs_gives_no_cutoffs(same: np.ndarray) -> None:
 def test_the_file_says_the_same_again(tmp_path: Path) -> None:
     cut = fitted(drawn(np.random.default_rng(8), 40))
     path = cutoffs.beside(tmp_path / "index.csv")
-    cut.write(path)
+    cutoffs.write(path, [cut])
     assert path.name == "index.csv.cutoffs"
     assert cutoffs.read(path, cut.spec, cut.distance) == cut
     first = path.read_bytes()
-    cut.write(path)
+    cutoffs.write(path, [cut])
     assert path.read_bytes() == first
+
+
+def test_an_index_keeps_one_for_each_distance(tmp_path: Path) -> None:
+    index, queries = tmp_path / "index.csv", drawn(np.random.default_rng(8), 40)
+    first, other, again = fitted(queries), fitted(queries[:20], "cosine"), fitted(queries[20:])
+    for found in ([first], [other], [again]):
+        cutoffs.keep(index, found)
+    path = cutoffs.beside(index)
+    assert cutoffs.read(path, first.spec, "chi2") == again
+    assert cutoffs.read(path, first.spec, "cosine") == other
+    with pytest.raises(BadIndex, match="--distances euclidean"):
+        cutoffs.read(path, first.spec, "euclidean")
+    cutoffs.keep(index, [replace(first, spec="made otherwise")])
+    with pytest.raises(BadIndex, match="not 'mine:version=1'"):
+        cutoffs.read(path, first.spec, "cosine")
 
 
 def test_cutoffs_of_others_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "index.csv.cutoffs"
-    with pytest.raises(BadIndex, match="cbir compare writes them"):
+    with pytest.raises(BadIndex, match="cbir compare with labels writes them"):
         cutoffs.read(path, "mine:version=1", "chi2")
-    fitted(drawn(np.random.default_rng(9), 20)).write(path)
-    with pytest.raises(BadIndex, match="'chi2', not 'cosine'"):
+    cutoffs.write(path, [fitted(drawn(np.random.default_rng(9), 20))])
+    with pytest.raises(BadIndex, match="chi2, not cosine"):
         cutoffs.read(path, "mine:version=1", "cosine")
     with pytest.raises(BadIndex, match="'mine:version=1', not 'other'"):
         cutoffs.read(path, "other", "chi2")
@@ -181,12 +197,12 @@ def test_cutoffs_of_others_are_refused(tmp_path: Path) -> None:
 def changed(**some: object) -> bytes:
     """A good file, but for these fields."""
     good = {
-        **{"format": 1, "spec": "s", "distance": "chi2", "queries": 2, "pictures": 3, "same": 4},
+        **{"spec": "s", "distance": "chi2", "queries": 2, "pictures": 3, "same": 4},
         **{"different": 5, "rates": [0.1, 0.2], "distances": [1, 2], "found": [0, 1]},
         **{"steps": [0.5, 1], "probabilities": [0.9, 0.1], "brier": 0, "brier_skill": 0},
         "calibration_error": 0,
     }
-    return json.dumps({**good, **some}).encode()
+    return json.dumps({"format": 1, "cutoffs": [{**good, **some}]}).encode()
 
 
 def test_a_file_by_hand_is_read(tmp_path: Path) -> None:
@@ -203,7 +219,9 @@ def test_a_file_by_hand_is_read(tmp_path: Path) -> None:
         b"[]",
         b"[" * 100_000,
         b"9" * 5000,
-        changed(format=2),
+        b'{"format": 2, "cutoffs": []}',
+        b'{"format": 1, "cutoffs": {}}',
+        b'{"format": 1, "cutoffs": [3]}',
         changed(spec=None),
         changed(queries=True),
         changed(more=1),

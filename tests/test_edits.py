@@ -16,7 +16,7 @@ from cbir.images import decode
 from cbir.sources import Folder
 from cbir.steps import find_object
 from cbir.store import Store
-from cbir.types import Picture
+from cbir.types import Picture, Source
 from tests.conftest import encoded, picture
 
 KINDS = sorted(EDITS)
@@ -191,7 +191,7 @@ def test_samples_are_stable(photos: Path) -> None:
 
 
 def described(
-    source: pipeline.Source, pictures: list[Picture], store: Store | None = None
+    source: Source, pictures: list[Picture], store: Store | None = None
 ) -> tuple[list[str], np.ndarray]:
     hsv = recipe.parse("hsv")
     parts = list(pipeline.describe(source, pictures, [hsv], pipeline.Settings(), store))

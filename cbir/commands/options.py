@@ -49,10 +49,10 @@ class _NotYet(argparse.Action):
         raise Usage(f"{option} is not supported yet; it comes with a later version")
 
 
-def add_dataset(parser: Parser) -> None:
+def add_dataset(parser: Parser, required: bool = True) -> None:
     parser.add_argument(
         "--dataset",
-        required=True,
+        required=required,
         metavar="D",
         help="a folder, the name of one under data/dataset/, or a table of paths (.csv, .tsv, "
         ".parquet; the last column)",

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
 from cbir.commands import options
+from cbir.commands.limits import Limit, limit_of
 from cbir.commands.montage import STDIN_NAME, Montage
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import store_to_read, without_store
@@ -58,7 +59,10 @@ def add_arguments(parser: Parser) -> None:
         "--distance", metavar="NAME", help="chi2, cosine, … (default: the index's own)"
     )
     parser.add_argument(
-        "--threshold", type=_threshold, metavar="X", help="only results at most this distance away"
+        "--threshold",
+        metavar="X|auto[:RATE]",
+        help="only results at most this distance away; auto: as far as keeps false matches to a "
+        "rate, 0.01 unless given, which cbir compare has found out from labels",
     )
     parser.add_argument(
         "--result-path", metavar="DIR", help="the folder in which the index's ids are found"
@@ -78,6 +82,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     index = VectorIndex.read(options.refuse_schemes(args.index))
     recipe = _recipe_of(index, args.index, args.descriptor)
     searcher = Searcher(index, args.distance or index.distance)
+    limit = limit_of(args.threshold, args.index, index, searcher.distance, terminal)
     queries = _queries(args.query)
     montage = Montage(args, index, queries, terminal)
     found, failures = 0, list[Failure]()
@@ -93,8 +98,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         )
         for result in describe(queries, pictures, [recipe], settings, store):
             if isinstance(result, Described):
-                for name, hits in _search(searcher, result.ids, result.vectors, args):
-                    _report(terminal, name, index, searcher.distance, hits)
+                for name, hits in _search(searcher, result.ids, result.vectors, args.limit, limit):
+                    _report(terminal, name, index, searcher.distance, hits, limit)
                     montage.add(terminal, name, hits)
                     found += 1
             else:
@@ -147,19 +152,23 @@ def _queries(names: Sequence[str]) -> Files:
 
 
 def _search(
-    searcher: Searcher, names: Sequence[str], vectors: Vectors, args: Namespace
+    searcher: Searcher, names: Sequence[str], vectors: Vectors, most: int, limit: Limit
 ) -> Iterator[tuple[str, list[Hit]]]:
-    for name, hits in zip(names, searcher.search(vectors, args.limit), strict=True):
-        if args.threshold is not None:
-            hits = [hit for hit in hits if hit.distance <= args.threshold]
-        yield name, hits
+    for name, hits in zip(names, searcher.search(vectors, most), strict=True):
+        yield name, limit.within(hits)
 
 
 def _report(
-    terminal: Terminal, name: str, index: VectorIndex, distance: str, hits: Sequence[Hit]
+    terminal: Terminal,
+    name: str,
+    index: VectorIndex,
+    distance: str,
+    hits: Sequence[Hit],
+    limit: Limit,
 ) -> None:
     records = []
     terminal.result(name)
+    likely = limit.probabilities(hits)
     for rank, hit in enumerate(hits, start=1):
         record = {"rank": rank, "id": hit.id, "distance": hit.distance}
         turned = ""
@@ -168,20 +177,12 @@ def _report(
             turned = "" if hit.transform == ORIGINAL else f"  ({hit.transform})"
         if distance == "cosine":
             record["similarity"] = 1 - hit.distance
+        same = ""
+        if likely is not None:
+            record["probability"] = likely[rank - 1]
+            same = f"  {likely[rank - 1]:>4.0%}"
         records.append(record)
-        terminal.result(f"{rank:>4}  {hit.distance:.4f}  {hit.id}{turned}")
+        terminal.result(f"{rank:>4}  {hit.distance:.4f}{same}  {hit.id}{turned}")
     if not hits:
         terminal.result("      nothing that near")
     terminal.record({"query": name, "spec": index.spec, "distance": distance, "hits": records})
-
-
-def _threshold(text: str) -> float:
-    if text.startswith("auto"):
-        raise Usage("--threshold auto is not supported yet; give a distance")
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not number >= 0:
-        raise Usage(f"--threshold {text} is not a distance; give a number that is not negative")
-    return number

@@ -1,9 +1,10 @@
 """The vectors of one side, by every descriptor, for the pictures that all of them can do."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -11,47 +12,82 @@ from cbir.errors import BadPicture
 from cbir.evaluation.relevance import Sides
 from cbir.evaluation.report import thumbnail
 from cbir.images import decode
-from cbir.pipeline import Described, Settings, describe
-from cbir.recipe import AnyRecipe
+from cbir.pipeline import Described, Progress, Settings, describe
+from cbir.recipe import AnyRecipe, Recipe
 from cbir.store import Store
 from cbir.types import Failure, Picture, Source, Vectors
 
 SHOWN = 144  # pixels, of a picture in the report
 
-Progress = Callable[[int, int | None], None]
-
 
 class Collected:
-    """One side of a comparison. Vectors wait in files without a name, of which nothing is left."""
+    """One side of a comparison: vectors by each part of the recipes, and digests of the bytes.
 
-    def __init__(self, pictures: Sequence[Picture], recipes: Sequence[AnyRecipe]):
+    Sums are put together when they are asked for, so that any weights can be. Vectors wait in
+    files without a name, of which nothing is left.
+    """
+
+    def __init__(self, pictures: Sequence[Picture], parts: Sequence[Recipe]):
         self.pictures, self.failures = pictures, list[Failure]()
-        self._files = [tempfile.TemporaryFile() for _ in recipes]  # noqa: SIM115 - closed with it
-        self._rows: list[dict[str, int]] = [{} for _ in recipes]
-        self._dims = [0 for _ in recipes]
+        self.contents: dict[str, bytes] = {}
+        self._rows = {part.spec: _Rows() for part in parts}
 
     @property
     def ids(self) -> list[str]:
         """The pictures that every descriptor could do, sorted."""
-        return sorted(set.intersection(*(set(rows) for rows in self._rows)))
+        return sorted(set.intersection(*(set(rows.numbers) for rows in self._rows.values())))
 
-    def add(self, made: Described) -> None:
-        rows = self._rows[made.recipe]
-        rows |= {id: len(rows) + place for place, id in enumerate(made.ids)}
-        self._dims[made.recipe] = made.vectors.shape[1]
-        self._files[made.recipe].write(np.ascontiguousarray(made.vectors).data)
+    def add(self, spec: str, ids: Sequence[str], vectors: Vectors) -> None:
+        self._rows[spec].add(ids, vectors)
 
-    def vectors(self, recipe: int, ids: Sequence[str]) -> Vectors:
-        """The vectors (n, d) of these pictures by one recipe."""
-        rows = self._rows[recipe]
-        self._files[recipe].flush()
-        shape = len(rows), self._dims[recipe]
-        stored = np.memmap(self._files[recipe], np.float32, "r", shape=shape)
-        return np.asarray(stored[[rows[id] for id in ids]])
+    def vectors(self, recipe: AnyRecipe, ids: Sequence[str]) -> Vectors:
+        """The vectors (n, d) of these pictures by a recipe whose parts were all described."""
+        return recipe.combine([self._rows[part.spec].of(ids) for part in recipe.parts])
 
     def close(self) -> None:
-        for file in self._files:
-            file.close()
+        for rows in self._rows.values():
+            rows.file.close()
+
+
+class _Rows:
+    """Vectors in a nameless file, and where each picture's is."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its owner
+        self.numbers: dict[str, int] = {}
+        self.dim = 0
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        self.numbers |= {id: len(self.numbers) + place for place, id in enumerate(ids)}
+        self.dim = vectors.shape[1]
+        self.file.write(np.ascontiguousarray(vectors).data)
+
+    def of(self, ids: Sequence[str]) -> Vectors:
+        self.file.flush()
+        shape = len(self.numbers), self.dim
+        stored = np.memmap(self.file, np.float32, "r", shape=shape)
+        return np.asarray(stored[[self.numbers[id] for id in ids]])
+
+
+class _Noting:
+    """A source that notes the digest of all that is read, so that nothing is read again for it."""
+
+    def __init__(self, source: Source):
+        self._source = source
+        self.contents: dict[str, bytes] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def read(self, picture: Picture) -> bytes:
+        data = self._source.read(picture)
+        self.contents[picture.id] = sha256(data).digest()
+        return data
+
+
+def parts_of(recipes: Iterable[AnyRecipe]) -> list[Recipe]:
+    """What has to be described for all of them, each once."""
+    return list({part.spec: part for recipe in recipes for part in recipe.parts}.values())
 
 
 def collect(
@@ -63,48 +99,42 @@ def collect(
     progress: Progress,
 ) -> Collected:
     """Describes all pictures by all recipes, each picture read once."""
-    side = Collected(pictures, recipes)
+    parts = parts_of(recipes)
+    side, noting = Collected(pictures, parts), _Noting(source)
+    # What the store has is not read at all, and its digests are known by the stamps.
+    origin = getattr(source, "origin", None)
+    side.contents = dict(store.known(origin, pictures)) if store and origin else {}
     done = 0
-    for result in describe(source, pictures, recipes, settings, store):
+    for result in describe(noting, pictures, parts, settings, store):
         if isinstance(result, Described):
-            side.add(result)
+            side.add(parts[result.recipe].spec, result.ids, result.vectors)
             done += len(result.ids) if result.recipe == 0 else 0
         else:
             side.failures += result.failures
             done += len(result.failures) if result.recipe in (None, 0) else 0
         progress(done, len(pictures))
+    if origin is not None:  # the bytes of edits are nobody else's
+        side.contents |= noting.contents
     return side
 
 
-def sides_of(
-    gallery: Source, asking: Source, searched: Collected, asks: Collected, store: Store | None
-) -> Sides:
+def sides_of(gallery: Source, asking: Source, searched: Collected, asks: Collected) -> Sides:
     """Both sides by id, with what is known of their bytes."""
     failed = {id for some in (searched, asks) for id, _ in some.failures}
-    theirs, ours = _contents(asking, asks, store), _contents(gallery, searched, store)
-    return Sides(asks.ids, searched.ids, asking is gallery, theirs, ours, failed)
+    contents = asks.contents, searched.contents
+    return Sides(asks.ids, searched.ids, asking is gallery, *contents, failed)
 
 
-def _contents(source: Source, side: Collected, store: Store | None) -> dict[str, bytes]:
-    """Digests of the pictures' bytes: those that the store knows, and the others read again."""
-    origin = getattr(source, "origin", None)
-    if origin is None:  # edits, whose bytes are nobody else's
-        return {}
-    known = {} if store is None else store.known(origin, side.pictures)
-    for picture in side.pictures:
-        if picture.id not in known:
-            with suppress(BadPicture):  # gone by now
-                known[picture.id] = sha256(source.read(picture)).digest()
-    return known
-
-
-def thumbnails(source: Source) -> Callable[[str], bytes | None]:
-    """Small JPEGs of a source's pictures, by id."""
+def thumbnails(
+    source: Source | None, shown_as: Mapping[str, str] | None = None
+) -> Callable[[str], bytes | None]:
+    """Small JPEGs of a source's pictures, by id, or by the item that one is shown for."""
 
     def show(id: str) -> bytes | None:
-        try:
-            return thumbnail(decode(source.read(Picture(id, "")), SHOWN))
-        except (BadPicture, LookupError):  # an item, or gone by now
-            return None
+        if source is not None:
+            with suppress(BadPicture, LookupError):  # gone by now
+                data = source.read(Picture((shown_as or {}).get(id, id), ""))
+                return thumbnail(decode(data, SHOWN))
+        return None
 
     return show

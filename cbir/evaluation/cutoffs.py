@@ -1,9 +1,9 @@
 """From a distance to "the same item": thresholds that keep a promise, and probabilities.
 
 What labelled pairs have told (see `calibration`) lies beside the index that it is about, as JSON,
-so that a search may answer "nothing similar". The false-match rate is by pair: the share of the
-pairs of different items that would be called the same. Of 1,000 pictures, 0.01 lets 10 pass for
-each query.
+for each distance that was compared, so that a search may answer "nothing similar". The false-match
+rate is by pair: the share of the pairs of different items that would be called the same. Of 1,000
+pictures, 0.01 lets 10 pass for each query.
 """
 
 import json
@@ -80,12 +80,6 @@ class Cutoffs:
             )
         return row
 
-    def write(self, path: Path) -> None:
-        """The file, whole or not at all."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, allow_nan=False)
-        with replacing(path) as file:
-            file.write(text.encode("ascii") + b"\n")
-
 
 def probability(
     distances: Sequence[float] | NDArray,
@@ -106,33 +100,67 @@ def beside(index: Path) -> Path:
     return index.with_name(index.name + SUFFIX)
 
 
+def write(path: Path, several: Sequence[Cutoffs]) -> None:
+    """One file for several distances, whole or not at all."""
+    said = {"format": FORMAT, "cutoffs": [asdict(one) for one in several]}
+    text = json.dumps(said, sort_keys=True, allow_nan=False)
+    with replacing(path) as file:
+        file.write(text.encode("ascii") + b"\n")
+
+
+def keep(index: Path, found: Sequence[Cutoffs]) -> None:
+    """Puts cut-offs of one spec beside an index. Those of other distances stay, if they fit it."""
+    path = beside(index)
+    try:
+        known = [one for one in _read(path) if one.spec == found[0].spec]
+    except BadIndex:  # there are none, or none that are of use
+        known = []
+    new = {one.distance: one for one in [*known, *found]}
+    write(path, list(new.values()))
+
+
 def read(path: Path, spec: str, distance: str) -> Cutoffs:
     """The cut-offs of vectors with this spec at this distance; BadIndex if the file has others."""
+    several = _read(path)
+    fitting = [one for one in several if one.spec == spec]
+    if not fitting:
+        theirs = several[0].spec if several else "nothing"
+        raise BadIndex(
+            f"the cut-offs in {path} are for vectors of {theirs!r}, not {spec!r}; compare again"
+        )
+    for one in fitting:
+        if one.distance == distance:
+            return one
+    theirs = ", ".join(one.distance for one in fitting)
+    raise BadIndex(
+        f"the cut-offs in {path} are for the distance {theirs}, not {distance}; compare again "
+        f"with --distances {distance}"
+    )
+
+
+def _read(path: Path) -> list[Cutoffs]:
     try:
         if regular(str(path)).st_size > LARGEST_FILE:
             raise BadIndex(f"{path} is too large for cut-offs; compare again")
         data = read_regular(str(path))
     except BadPicture as error:
-        raise BadIndex(f"no cut-offs at {path} ({error}); cbir compare writes them") from error
+        raise BadIndex(
+            f"there are no cut-offs for --threshold auto at {path} ({error}); cbir compare with "
+            "labels writes them"
+        ) from error
     try:
-        cutoffs = _checked(json.loads(data))
+        said = json.loads(data)
+        if not isinstance(said, dict) or said.get("format") != FORMAT:
+            raise ValueError("no format that this version reads")
+        return [_checked(one) for one in _list(said.get("cutoffs"))]
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadIndex(f"{path} does not hold cut-offs; compare again") from error
-    for name, theirs, ours in (
-        ("vectors", cutoffs.spec, spec),
-        ("the distance", cutoffs.distance, distance),
-    ):
-        if theirs != ours:
-            raise BadIndex(
-                f"the cut-offs in {path} are for {name} {theirs!r}, not {ours!r}; compare again"
-            )
-    return cutoffs
 
 
 def _checked(said: Any) -> Cutoffs:
     """From a file's JSON, which may hold anything; ValueError when it does not fit."""
-    if not isinstance(said, dict) or said.pop("format", None) != FORMAT:
-        raise ValueError("no format that this version reads")
+    if not isinstance(said, dict):
+        raise ValueError("no cut-offs")
     for field in fields(Cutoffs):
         value = said.get(field.name)
         if field.type is Floats:

@@ -15,7 +15,20 @@ from cbir.items import ItemRule, item_rule
 
 __all__ = ["by_class", "by_edits", "from_file", "relevance_of"]
 
-WAYS = ("items", "folders", "edits")
+EDITS = "edits"
+WAYS = ("items", "folders", EDITS)
+
+
+WORDS = {
+    "items": ("Right are the pictures of the same item", "item"),
+    "folders": ("Right are the pictures in the same folder", "folder"),
+    EDITS: ("Right is the picture that a query was made from", "kind of edit"),
+}
+
+
+def in_words(labels: str) -> tuple[str, str]:
+    """What counts as right, and what the classes of queries are called."""
+    return WORDS.get(labels, (f"Right is what {labels} says", "class"))
 
 
 def relevance_of(
@@ -30,7 +43,7 @@ def relevance_of(
         return by_class(sides, rule, level)
     if labels == "folders":
         return by_class(sides, item_rule("folder"), level)
-    if labels == "edits":
+    if labels == EDITS:
         return by_edits(sides, level, rule)
     path = Path(labels)
     if not path.exists():

@@ -70,6 +70,14 @@ def metric(name: str) -> Metric:
     return lambda judged: formula(judged, cut) if len(judged.ideal) else 0.0
 
 
+def by_chance(right: int, ranked: int) -> float:
+    """The average precision to be expected of a random order, with so many right of so many."""
+    if not right or ranked < 2:
+        return float(right > 0)
+    alone = float((1 / np.arange(1, ranked + 1)).sum()) / ranked
+    return alone + (right - 1) / (ranked - 1) * (1 - alone)
+
+
 def mean_of_classes(values: ArrayLike, classes: Sequence[str]) -> float:
     """The mean of the classes' means, so that a class with many queries counts no more.
 

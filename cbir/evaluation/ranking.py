@@ -79,6 +79,21 @@ def rankings(
 
     `excluded`: the pictures of the gallery that do not count for the query of this number.
     """
+    for number, distances in enumerate(all_distances(queries, gallery, distance)):
+        yield ranked(distances, excluded(number), item_of)
+
+
+def ranked(distances: NDArray[np.floating], excluded: Numbers, item_of: Numbers | None) -> Ranking:
+    """One query's ranking of pictures or, given `item_of`, of items."""
+    if item_of is None:
+        return rank(distances, excluded)
+    return rank_items(distances, item_of, excluded)
+
+
+def all_distances(
+    queries: Vectors, gallery: ColumnBlocks, distance: str
+) -> Iterator[NDArray[np.float32]]:
+    """For each query (q, d) its distances (n,) to all vectors of the gallery, streamed."""
     values = len(queries) * len(gallery) * gallery.dim
     engine: Engine = "compiled" if values >= WORTH_COMPILING else "plain"
     first = _first_equal(gallery)
@@ -87,12 +102,8 @@ def rankings(
         some = queries[start : start + step]
         quick = pairwise(some, gallery, distance, engine)
         exact = nearest(some, gallery, EXACT, distance, engine)
-        for number, distances, top in zip(range(start, len(queries)), quick, exact, strict=False):
-            settled = _settled(distances, *top)[first]
-            if item_of is None:
-                yield rank(settled, excluded(number))
-            else:
-                yield rank_items(settled, item_of, excluded(number))
+        for distances, top in zip(quick, exact, strict=True):
+            yield _settled(distances, *top)[first]
 
 
 def _settled(

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -117,6 +117,13 @@ class Relevance:
         """For each picture of the gallery its item's number; None where pictures are ranked."""
         return self.ranked.item_of
 
+    def shown_as(self, pictures: Sequence[str]) -> dict[str, str]:
+        """For each item, where items are ranked, the first of these pictures of the gallery."""
+        if self.item_of is None:
+            return {}
+        first = np.unique(self.item_of, return_index=True)[1]
+        return {name: pictures[at] for name, at in zip(self.gallery, first, strict=True)}
+
     def grades(self, query: int) -> Grades:
         """(gallery,), 0 for what is not right, and for what is not ranked for this query."""
         return self._grades(query)
@@ -128,6 +135,21 @@ class Relevance:
     def unranked(self, query: int) -> Numbers:
         """The numbers of the names of which these pictures are all there is."""
         return self.ranked.without(self._own[query])
+
+    def with_classes(self, classes: Sequence[str]) -> "Relevance":
+        """The same, with a class for each query."""
+        return replace(self, classes=classes)
+
+    def only(self, queries: Numbers) -> "Relevance":
+        """The same for some of the queries."""
+        kept = queries.tolist()
+        return replace(
+            self,
+            queries=[self.queries[query] for query in kept],
+            classes=None if self.classes is None else [self.classes[query] for query in kept],
+            _grades=lambda query: self._grades(kept[query]),
+            _own=[self._own[query] for query in kept],
+        )
 
 
 def assemble(

@@ -44,8 +44,8 @@ def write_qrels(path: Path, relevance: Relevance) -> None:
         for number, query in enumerate(relevance.queries):
             grades, asked = relevance.grades(number), quoted(query)
             right = np.flatnonzero(grades > 0)
-            pairs = zip(right.tolist(), grades[right].tolist(), strict=True)
-            file.write("".join(f"{asked} 0 {names[n]} {grade}\n" for n, grade in pairs).encode())
+            pairs = sorted(zip(map(names.__getitem__, right), grades[right].tolist(), strict=True))
+            file.write("".join(f"{asked} 0 {name} {grade}\n" for name, grade in pairs).encode())
 
 
 @contextmanager

@@ -1,40 +1,62 @@
 """Each descriptor with each distance on the same queries: figures, runs and the top of each."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbir.distances import DISTANCES, ColumnBlocks, from_vectors
-from cbir.evaluation import cost
-from cbir.evaluation.collecting import Collected, Progress
-from cbir.evaluation.metrics import DEFAULT, judge, metric
-from cbir.evaluation.ranking import Ranking, rankings
+from cbir.errors import BadSource
+from cbir.evaluation import calibration, cost
+from cbir.evaluation.calibration import Pairs
+from cbir.evaluation.collecting import Collected
+from cbir.evaluation.cutoffs import Cutoffs
+from cbir.evaluation.metrics import DEFAULT, judge, mean_of_classes, metric
+from cbir.evaluation.ranking import Ranking, all_distances, ranked
 from cbir.evaluation.relevance import Relevance
 from cbir.evaluation.report import System
+from cbir.evaluation.report.numbers import OF_CLASSES
 from cbir.evaluation.runs import depth_to_keep, writing_run
 from cbir.evaluation.statistics import intervals
+from cbir.pipeline import Progress
 from cbir.recipe import AnyRecipe
 from cbir.types import Source
 
-METRICS = tuple(dict.fromkeys([*DEFAULT, "map@10", "success@1"]))
+BY_CLASS = "map@10"  # whose mean over the classes is told, too
+ALWAYS = (*DEFAULT, BY_CLASS, "success@1")
 TOP = 6  # of each ranking, to be shown
+
+Values = Mapping[str, NDArray[np.float64]]
+"""By metric each query's value (queries,)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A descriptor that takes part, as the person typed it."""
+
+    typed: str
+    recipe: AnyRecipe
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One system: its figures, each query's (queries,) by metric, and the top of each ranking."""
+    """One system: its figures, each query's, the top of each ranking; what distances mean.
+
+    `run` is its file's name without the ending.
+    """
 
     system: System
-    values: dict[str, NDArray[np.float64]]
-    tops: list[Ranking]
+    values: Values
+    tops: Sequence[Ranking]
+    run: str
+    cutoffs: Cutoffs | None = None
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What every system is measured on."""
+    """What every system is measured on. `calibrates`: whether right ones are of the same item."""
 
     relevance: Relevance
     queries: Collected
@@ -43,85 +65,133 @@ class Bench:
     gallery_ids: Sequence[str]
     runs: Path
     depth: int
-    seed: int
+    metrics: Sequence[str] = ALWAYS
+    calibrates: bool = True
+
+
+@dataclass(frozen=True)
+class _Entrant:
+    """A candidate with one distance, and its vectors."""
+
+    candidate: Candidate
+    distance: str
+    asked: NDArray[np.float32]
+    blocks: ColumnBlocks
+
+    @property
+    def run(self) -> str:
+        return f"{self.candidate.recipe.slug}-{self.distance}"
 
 
 def score_all(
-    bench: Bench,
-    typed: Sequence[str],
-    recipes: Sequence[AnyRecipe],
-    distances: Sequence[str],
-    progress: Progress,
+    bench: Bench, candidates: Sequence[Candidate], distances: Sequence[str], progress: Progress
 ) -> Iterator[Scored]:
     """Every descriptor with its own distance and, where they make sense, the others named."""
-    pairs = sum(len({recipe.distance, *distances}) for recipe in recipes)
-    for number, (said, recipe) in enumerate(zip(typed, recipes, strict=True)):
-        blocks = from_vectors(bench.gallery.vectors(number, bench.gallery_ids))
+    pairs = sum(len({one.recipe.distance, *distances}) for one in candidates)
+    queries, done = bench.relevance.queries, 0
+    depth = depth_to_keep(len(queries), len(bench.relevance.gallery), pairs, bench.depth)
+    for candidate in candidates:
+        recipe = candidate.recipe
+        blocks = from_vectors(bench.gallery.vectors(recipe, bench.gallery_ids))
+        asked = bench.queries.vectors(recipe, queries)
         spent = cost.describing(bench.source, bench.gallery.pictures, recipe)
         for distance in dict.fromkeys([recipe.distance, *distances]):
-            if DISTANCES[distance].nonnegative and not blocks.nonnegative:
-                continue
-            yield _score(bench, said, recipe, number, blocks, distance, spent, pairs, progress)
+            entrant = _Entrant(candidate, distance, asked, blocks)
+            if blocks.nonnegative or not DISTANCES[distance].nonnegative:
+                yield _score(bench, entrant, depth, spent, _from(done, pairs, progress))
+            done += 1
+
+
+def values_of(
+    names: Sequence[str], relevance: Relevance, rankings: Sequence[Ranking | None]
+) -> Values:
+    """Each metric of each query's ranking; 0 for a query that has none."""
+    measures = [metric(name) for name in names]
+    values = np.zeros((len(names), len(rankings)))
+    for query, ranking in enumerate(rankings):
+        if ranking is not None:
+            judged = judge(ranking, relevance.grades(query))
+            values[:, query] = [measure(judged) for measure in measures]
+    return dict(zip(names, values, strict=True))
+
+
+def means(values: Values, classes: Sequence[str] | None) -> dict[str, float]:
+    """The mean of each metric; of one also the mean over classes, where there are some."""
+    found = {name: float(some.mean()) for name, some in values.items()}
+    if classes is not None and len(set(classes)) > 1:
+        found[f"{OF_CLASSES}{BY_CLASS}"] = mean_of_classes(values[BY_CLASS], classes)
+    return found
+
+
+def with_intervals(scored: Sequence[Scored], seed: int) -> list[Scored]:
+    """The same, each figure with its 95% interval. All at once, because draws take longest."""
+    columns = [some for one in scored for some in one.values.values()]
+    bounds = iter(intervals(np.stack(columns, axis=1), seed).tolist() if columns else ())
+    told = []
+    for one in scored:
+        pairs = {name: next(bounds) for name in one.values}
+        within = {
+            name: (low, high)
+            for name, (low, high) in pairs.items()
+            if np.isfinite([low, high]).all()  # a single query has none
+        }
+        told.append(replace(one, system=replace(one.system, intervals=within)))
+    return told
+
+
+def _from(done: int, pairs: int, progress: Progress) -> Progress:
+    """Progress of one of so many pairs, told as that of the whole."""
+    return lambda query, queries: progress(done * (queries or 0) + query, pairs * (queries or 0))
 
 
 def _score(
-    bench: Bench,
-    said: str,
-    recipe: AnyRecipe,
-    number: int,
-    blocks: ColumnBlocks,
-    distance: str,
-    spent: cost.Cost,
-    pairs: int,
-    progress: Progress,
+    bench: Bench, entrant: _Entrant, depth: int, spent: cost.Cost, progress: Progress
 ) -> Scored:
-    relevance = bench.relevance
-    asked = bench.queries.vectors(number, relevance.queries)
-    values = {name: np.zeros(len(asked)) for name in METRICS}
-    measures = {name: metric(name) for name in METRICS}
+    """Ranks, judges, counts and writes, a query at a time: whole rankings are never held."""
+    relevance, pairs = bench.relevance, Pairs()
+    measures = [metric(name) for name in bench.metrics]
+    values = np.zeros((len(measures), len(entrant.asked)))
     tops = []
-    depth = depth_to_keep(len(asked), len(relevance.gallery), pairs, bench.depth)
-    ranked = rankings(asked, blocks, distance, relevance.excluded, relevance.item_of)
-    path = bench.runs / f"{recipe.slug}-{distance}.trec"
-    with writing_run(path, relevance.gallery, f"{recipe.slug}-{distance}", depth) as write:
-        for query, ranking in enumerate(ranked):
-            judged = judge(ranking, relevance.grades(query))
-            for name, measure in measures.items():
-                values[name][query] = measure(judged)
+    path = bench.runs / f"{entrant.run}.trec"
+    with writing_run(path, relevance.gallery, entrant.run, depth) as write:
+        every = all_distances(entrant.asked, entrant.blocks, entrant.distance)
+        for query, distances in enumerate(every):
+            own, grades = relevance.excluded(query), relevance.grades(query)
+            ranking = ranked(distances, own, relevance.item_of)
+            judged = judge(ranking, grades)
+            values[:, query] = [measure(judged) for measure in measures]
             tops.append(Ranking(ranking.order[:TOP].copy(), ranking.distances[:TOP].copy()))
             write(relevance.queries[query], ranking)
-            progress(query + 1, len(asked))
-    return Scored(
-        _system(said, recipe, distance, asked, blocks, values, spent, bench), values, tops
-    )
+            if bench.calibrates:
+                right = grades > 0
+                same = right if relevance.item_of is None else right[relevance.item_of]
+                pairs.add(np.delete(distances, own), np.delete(same, own))
+            progress(query + 1, len(entrant.asked))
+    by_metric = dict(zip(bench.metrics, values, strict=True))
+    system = _system(bench, entrant, by_metric, spent)
+    return Scored(system, by_metric, tops, entrant.run, _cutoffs(entrant, pairs))
 
 
-def _system(
-    said: str,
-    recipe: AnyRecipe,
-    distance: str,
-    asked: NDArray[np.float32],
-    blocks: ColumnBlocks,
-    values: dict[str, NDArray[np.float64]],
-    spent: cost.Cost,
-    bench: Bench,
-) -> System:
-    bounds = intervals(np.stack([values[name] for name in METRICS], axis=1), bench.seed)
-    latency = cost.searching(asked, blocks, distance)
+def _system(bench: Bench, entrant: _Entrant, values: Values, spent: cost.Cost) -> System:
+    latency = cost.searching(entrant.asked, entrant.blocks, entrant.distance)
     return System(
-        said,
-        recipe.spec,
-        distance,
-        len(asked),
-        {name: float(values[name].mean()) for name in METRICS},
-        {
-            name: (float(low), float(high))
-            for name, (low, high) in zip(METRICS, bounds, strict=True)
-            if np.isfinite([low, high]).all()  # a single query has none
-        },
-        spent.describe_per_s,
-        spent.decode_per_s,
-        latency.median,
-        latency.p95,
-        4 * blocks.dim,
+        entrant.candidate.typed,
+        entrant.candidate.recipe.spec,
+        entrant.distance,
+        len(entrant.asked),
+        means(values, bench.relevance.classes),
+        describe_per_s=spent.describe_per_s,
+        decode_per_s=spent.decode_per_s,
+        query_ms=latency.median,
+        query_ms_p95=latency.p95,
+        bytes_per_picture=4 * entrant.blocks.dim,
     )
+
+
+def _cutoffs(entrant: _Entrant, pairs: Pairs) -> Cutoffs | None:
+    """What the distances mean; None where there are too few pairs to say."""
+    spec, pictures = entrant.candidate.recipe.spec, len(entrant.blocks)
+    try:
+        return calibration.fit(pairs, spec, entrant.distance, pictures)
+    except BadSource:
+        return None

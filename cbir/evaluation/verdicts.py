@@ -1,13 +1,18 @@
 """From scores to a comparison that the report can tell: pairs, kinds of queries, examples."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
+from cbir.errors import BadIndex
+from cbir.evaluation.metrics import by_chance
 from cbir.evaluation.relevance import Relevance
 from cbir.evaluation.report import (
     Breakdown,
     Comparison,
+    Cutoff,
     Example,
     Ranked,
     Result,
@@ -22,17 +27,42 @@ MOST_KINDS = 20  # of queries; with more, a table of them tells nobody anything
 
 
 def told(
-    about: Comparison, scored: Sequence[Scored], relevance: Relevance, by: str, seed: int
+    about: Comparison, scored: Sequence[Scored], relevance: Relevance, seed: int
 ) -> Comparison:
-    """The comparison with everything that follows from the scores. `by` names the classes."""
+    """The comparison with everything that follows from the scores."""
     precisions = {one.system.name: one.values[HEADLINE] for one in scored}
-    systems = [one.system for one in scored]
-    fields = vars(about) | {"systems": systems, "pairs": compare_all(precisions, seed)}
-    fields["breakdowns"] = _breakdowns(scored, relevance.classes, by)
-    winner = choose(Comparison(**fields)).system.name
+    known = replace(
+        about,
+        systems=[one.system for one in scored],
+        pairs=compare_all(precisions, seed),
+        breakdowns=_breakdowns(scored, relevance.classes, about.classes),
+        cutoffs=_cutoffs(scored, about.rate),
+    )
+    winner = choose(known).system.name
     shown = disagreements(precisions, winner, classes=relevance.classes)
-    fields["examples"] = [_example(number, scored, relevance) for number in shown]
-    return Comparison(**fields)
+    return replace(known, examples=[_example(number, scored, relevance) for number in shown])
+
+
+def chance(relevance: Relevance, names: int | None = None) -> float:
+    """The map of a random order of so many names, all that are known unless told otherwise."""
+    values = []
+    for query in range(len(relevance.queries)):
+        ranked = (names or len(relevance.gallery)) - len(relevance.unranked(query))
+        values.append(by_chance(int(np.count_nonzero(relevance.grades(query))), ranked))
+    return float(np.mean(values))
+
+
+def _cutoffs(scored: Sequence[Scored], rate: float) -> list[Cutoff]:
+    """Each system's cut-off for this rate of false matches, as far as its pairs allow."""
+    told = []
+    for one in scored:
+        if one.cutoffs is not None:
+            distance = found = None
+            with suppress(BadIndex):  # too few pairs for a promise like that
+                distance, found = one.cutoffs.threshold(rate), one.cutoffs.found_at(rate)
+            off = one.cutoffs.calibration_error
+            told.append(Cutoff(one.system.name, distance, found, off))
+    return told
 
 
 def _breakdowns(

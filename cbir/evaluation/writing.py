@@ -1,55 +1,60 @@
-"""What a comparison leaves on disk: tables for programs, TREC's files, and the report."""
+"""What a comparison leaves on disk: tables for programs, TREC's files, cut-offs, the report."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cbir.evaluation.relevance import Relevance
-from cbir.evaluation.report import Comparison, markdown, page
-from cbir.evaluation.report.pictures import Thumbnails
+from cbir.evaluation import cutoffs
+from cbir.evaluation.collecting import thumbnails
+from cbir.evaluation.comparing import Answer
+from cbir.evaluation.metrics import DEFAULT
+from cbir.evaluation.report import markdown, page
+from cbir.evaluation.report.model import COST_FIELDS, HEADLINE, System
 from cbir.evaluation.runs import write_qrels
-from cbir.evaluation.scoring import Scored
+from cbir.evaluation.scoring import ALWAYS, Scored
 from cbir.files import replacing
 
-FIGURES = ("map", "p@1", "p@5", "p@10", "recall@10", "ndcg@10", "mrr", "rprec")
-COSTS = ("describe_per_s", "decode_per_s", "query_ms", "query_ms_p95", "bytes_per_picture")
+NAMES = ("descriptor", "spec", "distance", "queries")
+INTERVAL = (f"{HEADLINE}_low", f"{HEADLINE}_high")
 PAIRS = ("a", "b", "difference", "low", "high", "p", "p_holm", "verdict", "queries_needed")
 
 
-def write_tables(folder: Path, scored: Sequence[Scored], relevance: Relevance) -> None:
-    """summary.csv, per_query.csv and qrels.trec; the runs are there already."""
-    header = ["descriptor", "spec", "distance", "queries", FIGURES[0], "map_low", "map_high"]
-    _write(folder / "summary.csv", [*header, *FIGURES[1:], *COSTS], map(_summary, scored))
+def write(folder: Path, answer: Answer) -> None:
+    """Everything but the runs, which are there already; each file whole or not at all."""
+    comparison, scored = answer.comparison, answer.scored
+    _write_summary(folder / "summary.csv", scored)
     _write(
         folder / "per_query.csv",
         ["query", "descriptor", "distance", "metric", "value"],
-        _per_query(scored, relevance.queries),
+        _per_query(scored, answer.relevance.queries),
     )
-    write_qrels(folder / "qrels.trec", relevance)
-
-
-def write_report(
-    folder: Path, comparison: Comparison, queries: Thumbnails, gallery: Thumbnails
-) -> None:
-    """significance.csv, report.md and report.html."""
     rows = [[getattr(pair, name) for name in PAIRS] for pair in comparison.pairs]
     _write(folder / "significance.csv", PAIRS, rows)
+    write_qrels(folder / "qrels.trec", answer.relevance)
+    _write_cutoffs(folder / "cutoffs", scored)
+    shown = thumbnails(answer.asking), thumbnails(answer.gallery, answer.shown_as)
     for name, text in (
         ("report.md", markdown(comparison)),
-        ("report.html", page(comparison, queries, gallery)),
+        ("report.html", page(comparison, *shown)),
     ):
         with replacing(folder / name) as file:
             file.write(text.encode("utf-8", "replace"))
 
 
-def _summary(scored: Scored) -> list[object]:
-    system = scored.system
-    low, high = system.interval or ("", "")
-    figures = [system.metrics[name] for name in FIGURES]
-    costs = [getattr(system, name) for name in COSTS]
-    start = [system.descriptor, system.spec, system.distance, system.queries, figures[0], low, high]
-    return [*start, *figures[1:], *costs]
+def _write_summary(path: Path, scored: Sequence[Scored]) -> None:
+    """The columns that are promised, and behind them the metrics that were asked for besides."""
+    more = [name for one in scored[:1] for name in one.values if name not in ALWAYS]
+    header = [*NAMES, HEADLINE, *INTERVAL, *DEFAULT[1:], *COST_FIELDS, *more]
+    _write(path, header, [_summary(one.system, more) for one in scored])
+
+
+def _summary(system: System, more: Sequence[str]) -> list[object]:
+    names = [getattr(system, name) for name in NAMES]
+    headline = [system.metrics[HEADLINE], *(system.interval or ("", ""))]
+    figures = [system.metrics[name] for name in DEFAULT[1:]]
+    costs = [getattr(system, name) for name in COST_FIELDS]
+    return [*names, *headline, *figures, *costs, *(system.metrics[name] for name in more)]
 
 
 def _per_query(scored: Sequence[Scored], queries: Sequence[str]) -> Iterable[list[object]]:
@@ -57,6 +62,13 @@ def _per_query(scored: Sequence[Scored], queries: Sequence[str]) -> Iterable[lis
         for name, values in one.values.items():
             for query, value in zip(queries, values.tolist(), strict=True):
                 yield [query, one.system.descriptor, one.system.distance, name, value]
+
+
+def _write_cutoffs(folder: Path, scored: Sequence[Scored]) -> None:
+    for one in scored:
+        if one.cutoffs is not None:
+            folder.mkdir(exist_ok=True)
+            cutoffs.write(folder / f"{one.run}.json", [one.cutoffs])
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

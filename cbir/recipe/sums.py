@@ -52,10 +52,15 @@ class Sum:
     def combine(self, made: Sequence[Vectors]) -> Vectors:
         """The vectors (n, d) of pictures from those that each part made of them."""
         scaled = [
-            np.stack([_unit(part, row) for row in vectors]) * math.sqrt(weight)
+            _unit_rows(part, vectors) * math.sqrt(weight)
             for part, weight, vectors in zip(self.parts, self.weights, made, strict=True)
         ]
         return np.concatenate(scaled, axis=1).astype(np.float32)
+
+
+def unit_rows(part: Recipe, vectors: Vectors) -> Vectors:
+    """A part's vectors (n, d) as a sum has them: the cosine of a sum is a sum of theirs."""
+    return _unit_rows(part, vectors).astype(np.float32)
 
 
 def normalised(weights: Sequence[float]) -> tuple[float, ...]:
@@ -65,6 +70,11 @@ def normalised(weights: Sequence[float]) -> tuple[float, ...]:
     if abs(whole * largest - 1) > 1e-9:
         weights = [weight / largest / whole for weight in weights]
     return tuple(float(f"{weight:.{DIGITS}g}") for weight in weights)
+
+
+def _unit_rows(part: Recipe, vectors: Vectors) -> np.ndarray:
+    rows = [_unit(part, row) for row in vectors]
+    return np.stack(rows) if rows else np.zeros(vectors.shape)
 
 
 def _unit(part: Recipe, vector: Vectors) -> np.ndarray:

@@ -6,6 +6,7 @@ from cbir.evaluation.report.markdown import markdown
 from cbir.evaluation.report.model import (
     Breakdown,
     Comparison,
+    Cutoff,
     Example,
     Pair,
     Ranked,
@@ -20,6 +21,7 @@ from cbir.evaluation.report.verdict import verdict
 __all__ = [
     "Breakdown",
     "Comparison",
+    "Cutoff",
     "Example",
     "Pair",
     "Ranked",

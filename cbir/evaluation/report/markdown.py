@@ -4,14 +4,19 @@ import re
 from collections.abc import Iterable, Sequence
 
 from cbir.evaluation.report.choice import choose
-from cbir.evaluation.report.model import HEADLINE, Breakdown, Comparison, Pair, System
+from cbir.evaluation.report.model import HEADLINE, Breakdown, Comparison, Cutoff, Pair, System
 from cbir.evaluation.report.numbers import (
+    CUTOFF_COLUMNS,
+    CUTOFFS,
+    about_cutoffs,
     best_of,
     cost_columns,
     facts,
     fraction,
     metric_columns,
     p_value,
+    percent,
+    quantity,
     settled_by,
     shown,
     signed,
@@ -31,6 +36,8 @@ def markdown(comparison: Comparison) -> str:
     for breakdown in comparison.breakdowns:
         parts += [f"## {_plain(breakdown.title)}", _plain(breakdown.note)]
         parts.append(_breakdown(breakdown, comparison.ordered))
+    if comparison.cutoffs:
+        parts += [f"## {CUTOFFS}", about_cutoffs(comparison.rate), _cutoffs(comparison.cutoffs)]
     parts += ["## Made with", _code(comparison.command)]
     parts += ["## Verdict", _plain(verdict(comparison))]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -80,6 +87,15 @@ def _pairs(pairs: Iterable[Pair]) -> str:
         for pair in pairs
     ]
     return _table(heads, lines, words=2)
+
+
+def _cutoffs(cutoffs: Iterable[Cutoff]) -> str:
+    heads = ["", *CUTOFF_COLUMNS]
+    lines = [
+        [_plain(one.system), quantity(one.distance), percent(one.found), percent(one.off)]
+        for one in cutoffs
+    ]
+    return _table(heads, lines, words=1)
 
 
 def _breakdown(breakdown: Breakdown, systems: Sequence[System]) -> str:

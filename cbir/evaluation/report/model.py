@@ -7,6 +7,9 @@ ALPHA = 0.05
 HEADLINE = "map"
 """The metric that intervals, pairs and the verdict are about."""
 
+COST_FIELDS = ("describe_per_s", "decode_per_s", "query_ms", "query_ms_p95", "bytes_per_picture")
+"""Of a System, those that tell what it costs."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -76,6 +79,20 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Cutoff:
+    """Up to which distance a system's pairs may be called the same, for a rate of false matches.
+
+    `found`: the share of the same pairs within it. Both are None where the labelled pairs are too
+    few to promise the rate. `off`: how far the probabilities are off on queries of their own.
+    """
+
+    system: str
+    distance: float | None
+    found: float | None
+    off: float
+
+
+@dataclass(frozen=True)
 class Breakdown:
     """One metric by kind of query: by the kind of edit, or by class.
 
@@ -118,8 +135,9 @@ class Example:
 class Comparison:
     """All that a report says. Counts are of queries and of what is ranked.
 
-    `labels` says in words what counts as relevant and `synthetic` that the queries were made by
-    editing pictures; `chance` is the map of a random order, where known.
+    `labels` says in words what counts as relevant, `classes` what the queries' classes are, and
+    `synthetic` that the queries were made by editing pictures; `chance` is the map of a random
+    order, where known; `rate` the share of false matches that the cut-offs are for.
     """
 
     title: str
@@ -134,8 +152,11 @@ class Comparison:
     examples: Sequence[Example] = ()
     warnings: Sequence[str] = ()
     unit: str = "pictures"
+    classes: str = "class"
     synthetic: bool = False
     chance: float | None = None
+    rate: float = 0.01
+    cutoffs: Sequence[Cutoff] = ()
 
     @property
     def ordered(self) -> list[System]:

@@ -7,6 +7,10 @@ from typing import NamedTuple
 from cbir.evaluation.report.model import Comparison, Pair, System
 
 MISSING = "–"
+CUTOFFS = "When is a result the same?"
+CUTOFF_COLUMNS = ("distance at most", "same pairs found", "probabilities off by")
+OF_CLASSES = "class "
+"""Begins the name of a metric that is a mean of classes, not of queries."""
 
 
 class Column(NamedTuple):
@@ -47,6 +51,24 @@ def whole(value: float | None) -> str:
     return MISSING if value is None or not math.isfinite(value) else f"{value:,.0f}"
 
 
+def percent(value: float | None) -> str:
+    """A share; three digits after the point where it is small."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"{value:.1%}" if value >= 0.01 or not value else f"{value:.3%}"
+
+
+def about_cutoffs(rate: float) -> str:
+    """What a table of cut-offs tells."""
+    return (
+        f"Up to which distance two pictures may be called the same, so that only {rate:.3g} of the "
+        "pairs that are not the same pass, and how many of the same pairs are found so. A dash: "
+        "the labelled pairs are too few to promise that. Probabilities of being the same are off "
+        "by that much, on average, for queries that had no part in them. The whole curve is in "
+        "the folder cutoffs, and search.py --threshold auto uses it."
+    )
+
+
 def roughly(value: float) -> str:
     """Two digits that count: an estimate looks like one."""
     return f"{round(value, 1 - math.floor(math.log10(max(value, 1)))):,}"
@@ -68,7 +90,9 @@ def facts(comparison: Comparison) -> str:
         "people would call similar. "
     )
     about = robustness if comparison.synthetic else ""
-    return f"{about}{counts} of {comparison.dataset}. {comparison.labels}"
+    chance = comparison.chance
+    random = "" if chance is None else f"; a random order has a map of {fraction(chance)}"
+    return f"{about}{counts} of {comparison.dataset}. {comparison.labels}{random}."
 
 
 def settled_by(pair: Pair) -> str:
@@ -103,6 +127,8 @@ def _metric(name: str) -> Callable[[System], float | None]:
 
 def _meaning(name: str) -> str:
     """What a metric is; the number after @ is how many first results it looks at."""
+    if name.startswith(OF_CLASSES):
+        return f"the mean of the classes' means of {name.removeprefix(OF_CLASSES)}"
     base, _, first = name.partition("@")
     words = MEANINGS.get(base, "")
     return f"{words}, of the first {first} results" if words and first else words

@@ -7,12 +7,15 @@ from cbir.evaluation.report.choice import choose, seconds_a_picture
 from cbir.evaluation.report.markup import Cell, folded, name, numbered, plain, section, table, terms
 from cbir.evaluation.report.model import HEADLINE, Breakdown, Comparison, System
 from cbir.evaluation.report.numbers import (
+    CUTOFFS,
     Column,
+    about_cutoffs,
     best_of,
     cost_columns,
     facts,
     fraction,
     metric_columns,
+    percent,
     quantity,
     whole,
 )
@@ -42,6 +45,7 @@ def page(comparison: Comparison, queries: Thumbnails, gallery: Thumbnails) -> st
         _header(comparison, chosen),
         _results(comparison, chosen),
         certainty(comparison, chosen),
+        _cutoffs(comparison, chosen),
         _costs(comparison, chosen),
         *(_breakdown(breakdown, comparison, chosen) for breakdown in comparison.breakdowns),
         examples(comparison, chosen, queries, gallery),
@@ -136,6 +140,28 @@ def _costs(comparison: Comparison, chosen: System) -> str:
         return section("Cost", "", rows, _meanings(costs))
     plots = f'<div class="charts">{cards}</div>'
     return section("Quality and cost", caption, plots, rows, _meanings(costs))
+
+
+def _cutoffs(comparison: Comparison, chosen: System) -> str:
+    """When a result is near enough to be called the same."""
+    if not comparison.cutoffs:
+        return ""
+    told = {cutoff.system: cutoff for cutoff in comparison.cutoffs}
+    heads = [
+        Cell(""),
+        Cell("distance at most"),
+        Cell("same pairs found"),
+        Cell("probabilities off by"),
+    ]
+    rows = []
+    for number, system in enumerate(comparison.ordered, 1):
+        if cutoff := told.get(system.name):
+            cells = [Cell(numbered(number, system.name), tip=system.spec)]
+            cells.append(Cell(quantity(cutoff.distance)))
+            cells.append(Cell(percent(cutoff.found), "heat", cutoff.found or 0))
+            cells.append(Cell(percent(cutoff.off)))
+            rows.append(("chosen" if system is chosen else "", cells))
+    return section(CUTOFFS, about_cutoffs(comparison.rate), table(CUTOFFS, heads, rows))
 
 
 def _breakdown(breakdown: Breakdown, comparison: Comparison, chosen: System) -> str:

@@ -1,0 +1,256 @@
+"""A report from saved runs, without computing them again: ours, or those of other tools."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbir.errors import BadIndex, BadSource
+from cbir.evaluation import cutoffs
+from cbir.evaluation.comparing import Answer, Question
+from cbir.evaluation.cutoffs import Cutoffs
+from cbir.evaluation.edits import Edited, sample
+from cbir.evaluation.labels import EDITS, in_words, relevance_of
+from cbir.evaluation.metrics import metric
+from cbir.evaluation.ranking import Ranking
+from cbir.evaluation.record import Entry, Record, read_record
+from cbir.evaluation.relevance import Relevance, Sides
+from cbir.evaluation.report import Comparison, System
+from cbir.evaluation.runs import read_qrels, read_run
+from cbir.evaluation.scoring import ALWAYS, TOP, Scored, means, values_of, with_intervals
+from cbir.evaluation.verdicts import chance, told
+from cbir.items import item_rule
+from cbir.pipeline import Progress
+from cbir.sources import open_dataset
+from cbir.types import Source
+
+ENDINGS = (".trec", ".run", ".txt")
+QRELS = "qrels.trec"
+
+
+class _Run(NamedTuple):
+    """A run by query: numbers of what is ranked, and the distances (−score) of it."""
+
+    name: str
+    queries: Mapping[str, Ranking]
+
+
+def compare_runs(question: Question, folder: Path, progress: Progress) -> Answer:
+    """The comparison of the runs in a folder.
+
+    Right is what `question.labels` says, else the folder's qrels. `question.dataset`, which may be
+    empty, is where the pictures to show are.
+    """
+    metrics = tuple(dict.fromkeys([*ALWAYS, *question.metrics]))
+    for name in metrics:
+        metric(name)
+    record = read_record(folder)
+    names: dict[str, int] = {}
+    found = _in_order(list(_runs(folder, names, progress)), record)
+    labels = question.labels or _qrels(folder)
+    relevance = _relevance(labels, question, found, names, record)
+    runs = [run for run in found if not run.queries.keys().isdisjoint(relevance.queries)]
+    notes = [*(record.about.warnings if record else ()), *_notes(found, relevance, record)]
+    scored = with_intervals(_scored(runs, relevance, record, metrics), question.seed)
+    if not question.labels:  # else they are of other pairs
+        scored = [replace(one, cutoffs=_kept(folder, one)) for one in scored]
+    about = _about(question, labels, relevance, record, notes, folder)
+    asking, gallery = _shown(question, record)
+    comparison = told(about, scored, relevance, question.seed)
+    shown_as = record.shown_as if record else {}
+    return Answer(comparison, scored, relevance, asking, gallery, shown_as)
+
+
+def _runs(folder: Path, names: dict[str, int], progress: Progress) -> Iterator[_Run]:
+    """All runs, by name. What is ranked gets a number in `names`."""
+    place = folder / "runs" if (folder / "runs").is_dir() else folder
+    if not place.is_dir():
+        raise BadSource(f"there is no folder {folder} with runs in it")
+    paths = [
+        path
+        for path in sorted(place.iterdir())
+        if path.suffix in ENDINGS and not path.name.startswith("qrels")
+    ]
+    if not paths:
+        endings = ", ".join(ENDINGS)
+        raise BadSource(f"{place} holds no runs; they are files whose names end in {endings}")
+    for done, path in enumerate(paths, 1):
+        yield _Run(path.stem, dict(_rankings(path, names)))
+        progress(done, len(paths))
+
+
+def _in_order(runs: Sequence[_Run], record: Record | None) -> list[_Run]:
+    """As they were compared; those of other tools behind them, by name."""
+    known = list(record.systems) if record else []
+    place = {name: number for number, name in enumerate(known)}
+    return sorted(runs, key=lambda run: (place.get(run.name, len(known)), run.name))
+
+
+def _rankings(path: Path, names: dict[str, int]) -> Iterator[tuple[str, Ranking]]:
+    for query, entries in read_run(path).items():
+        order = np.array([names.setdefault(name, len(names)) for name, _ in entries], np.intp)
+        yield query, Ranking(order, -np.array([score for _, score in entries], np.float32))
+
+
+def _qrels(folder: Path) -> str:
+    path = folder / QRELS
+    if not path.exists():
+        raise BadSource(f"{folder} holds no {QRELS}; --labels FILE says what is right")
+    return str(path)
+
+
+def _relevance(
+    labels: str,
+    question: Question,
+    runs: Sequence[_Run],
+    names: dict[str, int],
+    record: Record | None,
+) -> Relevance:
+    """What is right among all that is ranked or named by the labels."""
+    if labels == EDITS:
+        raise BadSource("edits can't be told from runs; leave --labels away, and qrels are read")
+    rule = item_rule(question.rule)
+    asked = list(dict.fromkeys(query for run in runs for query in run.queries))
+    silent: Collection[str] = ()  # judged, and nobody has an answer
+    if Path(labels).is_file():
+        judged = read_qrels(Path(labels))
+        items = {rule(name) for name in names}
+        # A run that was cut has not seen all that is right.
+        for name in (name for grades in judged.values() for name in grades):
+            if name not in items:
+                names.setdefault(name, len(names))
+        asked, silent = [query for query in asked if query in judged], judged.keys() - {*asked}
+        if not asked:
+            raise BadSource(f"no run answers a query that {labels} judges; the names must be equal")
+    sides = Sides(asked, list(names), same=_asks_itself(record), failed=silent)
+    found = relevance_of(labels, sides, "picture", rule)
+    if record and record.class_of and found.classes is None:
+        classes = [record.class_of.get(query, "") for query in found.queries]
+        if all(classes):
+            return found.with_classes(classes)
+    return found
+
+
+def _asks_itself(record: Record | None) -> bool:
+    """Whether queries are of the gallery; where nobody says so, an equal name means it."""
+    return record is None or (record.asked_by is None and not record.about.synthetic)
+
+
+def _scored(
+    runs: Sequence[_Run],
+    relevance: Relevance,
+    record: Record | None,
+    metrics: Sequence[str],
+) -> list[Scored]:
+    scored = []
+    for run in runs:
+        rankings = [
+            _without(run.queries.get(query), relevance.excluded(number))
+            for number, query in enumerate(relevance.queries)
+        ]
+        values = values_of(metrics, relevance, rankings)
+        tops = [_top(ranking) for ranking in rankings]
+        entry = (record.systems if record else {}).get(run.name)
+        entry = entry or Entry(run.name, "", "", {})
+        system = System(
+            entry.descriptor,
+            entry.spec,
+            entry.distance,
+            len(relevance.queries),
+            means(values, relevance.classes),
+            **entry.costs,  # type: ignore[arg-type]
+        )
+        scored.append(Scored(system, values, tops, run.name))
+    return scored
+
+
+def _kept(folder: Path, scored: Scored) -> Cutoffs | None:
+    """The cut-offs that were found with a run, if there are some."""
+    path = folder / "cutoffs" / f"{scored.run}.json"
+    try:
+        return cutoffs.read(path, scored.system.spec, scored.system.distance)
+    except BadIndex:
+        return None
+
+
+def _without(ranking: Ranking | None, own: NDArray[np.intp]) -> Ranking | None:
+    """A ranking without the query itself, which another tool may have left in."""
+    if ranking is None or not len(own):
+        return ranking
+    stays = ~np.isin(ranking.order, own)
+    return Ranking(ranking.order[stays], ranking.distances[stays])
+
+
+def _top(ranking: Ranking | None) -> Ranking:
+    if ranking is None:
+        return Ranking(np.zeros(0, np.intp), np.zeros(0, np.float32))
+    return Ranking(ranking.order[:TOP], ranking.distances[:TOP])
+
+
+def _notes(runs: Sequence[_Run], relevance: Relevance, record: Record | None) -> list[str]:
+    """What a reader should know of the runs."""
+    said = []
+    for run in runs:
+        absent = sum(query not in run.queries for query in relevance.queries)
+        if absent == len(relevance.queries):
+            said.append(f"the run {run.name} answers none of these queries and is left out")
+        elif absent:
+            said.append(f"the run {run.name} has no answer to {absent} queries, which count as 0")
+    ranked = record.about.gallery if record else len(relevance.gallery)
+    deepest = max(len(one.order) for run in runs for one in run.queries.values())
+    if deepest + 1 < ranked:  # the query itself may be missing
+        said.append(f"the runs end after {deepest} results; what is behind them counts as missed")
+    return said
+
+
+def _about(
+    question: Question,
+    labels: str,
+    relevance: Relevance,
+    record: Record | None,
+    notes: Sequence[str],
+    folder: Path,
+) -> Comparison:
+    """What is known of it: from the record as far as nobody says otherwise now."""
+    unknown = Comparison(
+        title=f"Which run of {folder.resolve().name}?",
+        dataset=question.dataset or str(folder),
+        queries=0,
+        gallery=len(relevance.gallery),
+        labels="",
+        command="",
+        systems=[],
+    )
+    about = record.about if record else unknown
+    if question.labels or not record:
+        words, classes = in_words(labels)
+        about = replace(about, labels=words, classes=classes)
+    return replace(
+        about,
+        command=question.command,
+        queries=len(relevance.queries),
+        warnings=notes,
+        chance=chance(relevance, about.gallery),
+    )
+
+
+def _shown(question: Question, record: Record | None) -> tuple[Source | None, Source | None]:
+    """Where the pictures of queries and gallery are, as far as they are still there."""
+    gallery = _opened(question.dataset or (record.about.dataset if record else ""))
+    if gallery is None or record is None:
+        return gallery, gallery
+    if record.about.synthetic:
+        pictures = sample(list(gallery.pictures()), seed=record.seed)
+        return Edited(gallery, pictures, record.seed), gallery
+    asking = question.queries or record.asked_by
+    return (_opened(asking) if asking else gallery), gallery
+
+
+def _opened(dataset: str) -> Source | None:
+    try:
+        return open_dataset(dataset) if dataset else None
+    except BadSource:
+        return None

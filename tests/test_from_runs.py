@@ -1,0 +1,159 @@
+"""Reports from saved runs: the same figures again, and the runs of other tools beside them."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cbir.evaluation.runs import read_run
+from tests.conftest import Done, Run, encoded, picture
+from tests.ranx_oracle import ranx
+
+TABLES = ("summary.csv", "per_query.csv", "significance.csv", "qrels.trec")
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `cbir compare` has run: items and, apart from them, queries."""
+    folder = tmp_path_factory.mktemp("compared")
+    for name in ("items", "queries"):
+        (folder / name).mkdir()
+    for item in range(8):
+        for view in range(4):
+            own = picture(100 + item * 10 + view)
+            image = cv2.addWeighted(picture(item), 0.45, own, 0.55, 0)
+            place = "queries" if view == 3 else "items"
+            (folder / place / f"item{item}_{view}.png").write_bytes(encoded(image, ".png"))
+    return folder
+
+
+@pytest.fixture
+def home(compared: Path, tmp_path: Path) -> Path:
+    """A copy of that to change."""
+    return Path(shutil.copytree(compared, tmp_path / "home"))
+
+
+def compare(run: Run, home: Path, *flags: str | Path) -> Done:
+    done = run("compare", *flags, cwd=home)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+BASE = ("--dataset", "items", "-d", "hsv", "hsv-regions", "--distances", "cosine", "--out", "out")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--labels", "items"),
+        ("--labels", "items", "--queries", "queries", "--level", "item"),
+        ("--labels", "items", "--tune", "hsv+hsv-regions"),
+        ("--labels", "edits"),
+    ],
+    ids=" ".join,
+)
+def test_our_own_runs_give_the_same_report(home: Path, run: Run, flags: tuple[str, ...]) -> None:
+    first = compare(run, home, *BASE, *flags)
+    again = compare(run, home, "--from-runs", "out", "--out", "again")
+    assert again.stdout == first.stdout
+    for name in TABLES:
+        assert (home / "again" / name).read_bytes() == (home / "out" / name).read_bytes()
+    pages = [(home / place / "report.html").read_text() for place in ("out", "again")]
+    assert pages[0].count("data:image/jpeg") == pages[1].count("data:image/jpeg") > 10
+    assert not (home / "again/runs").exists()
+
+
+def test_runs_of_other_tools_take_part(home: Path, run: Run) -> None:
+    compare(run, home, *BASE, "--labels", "items")
+    ours = read_run(home / "out/runs/hsv-chi2.trec")
+    # Reversed, only the first ten, with the query itself on top, as other tools leave it.
+    lines = []
+    for query, entries in ours.items():
+        names = [query, *(name for name, _ in reversed(entries))][:11]
+        lines += [f"{query} Q0 {name} {i} {50 - i} theirs\n" for i, name in enumerate(names)]
+    (home / "out/runs/theirs.run").write_text("".join(lines))
+    stranger = "nobody Q0 item0_0.png 1 1.5 stranger\n"
+    (home / "out/runs/stranger.txt").write_text(stranger)
+    done = compare(run, home, "--from-runs", "out", "--out", "again", "--json")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    (theirs,) = [one for one in said if one["descriptor"] == "theirs"]
+    assert (theirs["spec"], theirs["distance"]) == ("", "")
+    assert theirs["map"] < min(one["map"] for one in said if one["descriptor"] == "hsv")
+    assert "the run stranger answers none of these queries and is left out" in done.stderr
+    rows = list(csv.DictReader((home / "again/summary.csv").read_text().splitlines()))
+    assert rows[-1]["describe_per_s"] == ""
+
+    for path in (home / "out/runs/theirs.run", home / "out/runs/stranger.txt"):
+        path.unlink()
+    compare(run, home, *BASE, "--labels", "items")
+    assert (home / "out/comparison.json").exists()
+
+
+def test_a_folder_of_strangers_runs_needs_only_labels(home: Path, run: Run) -> None:
+    folder = home / "theirs"
+    folder.mkdir()
+    for name, wrong in (("good", 0), ("bad", 5)):
+        lines = []
+        for query in ("q1", "q2", "q3"):
+            ranked = [f"x{i}" for i in range(wrong)] + [f"right {query}.jpg".replace(" ", "%20")]
+            lines += [f"{query} Q0 {id} 0 {9 - i} tag\n" for i, id in enumerate(ranked)]
+        (folder / f"{name}.run").write_text("".join(lines))
+    qrels = [f"q{i} 0 right%20q{i}.jpg 1\n" for i in (1, 2, 3, 4)]
+    (home / "qrels").write_text("".join(qrels))
+    done = compare(run, home, "--from-runs", "theirs", "--labels", "qrels", "--json")
+    figures = {one["descriptor"]: one["map"] for one in map(json.loads, done.stdout.splitlines())}
+    assert figures == {"good": 1.0, "bad": pytest.approx(1 / 6)}
+    with ranx() as ask:
+        (home / "qrels").write_text("".join(qrels[:3]))  # ranx wants an answer to all
+        theirs = ask(home / "qrels", folder / "bad.run", ["map"])["map"]
+    assert np.mean(list(theirs.values())) == pytest.approx(figures["bad"])
+
+
+def test_runs_that_were_cut_say_so(home: Path, run: Run) -> None:
+    compare(run, home, *BASE, "--labels", "items")
+    path = home / "out/runs/hsv-chi2.trec"
+    for other in (home / "out/runs").glob("*.trec"):
+        if other != path:
+            other.unlink()
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if int(line.split()[3]) <= 2))
+    done = compare(run, home, "--from-runs", "out", "--out", "again")
+    assert "the runs end after 2 results; what is behind them counts as missed" in done.stderr
+
+
+def test_a_new_comparison_forgets_the_old_runs_only(home: Path, run: Run) -> None:
+    compare(run, home, *BASE, "--labels", "items")
+    (home / "out/runs/theirs.run").write_text("item0_0.png Q0 item0_1.png 1 2 theirs\n")
+    compare(run, home, "--dataset", "items", "--labels", "items", "-d", "hsv", "--out", "out")
+    left = sorted(path.name for path in (home / "out/runs").iterdir())
+    assert left == ["hsv-chi2.trec", "theirs.run"]
+    assert [path.name for path in (home / "out/cutoffs").iterdir()] == ["hsv-chi2.json"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"a.run": "q Q0 x 1 2 t\n"}, "holds no qrels.trec; --labels FILE"),
+        ({"a.run": "q Q0 x 1 2\n", "qrels.trec": "q 0 x 1\n"}, "a.run, line 1"),
+        ({"a.run": "", "qrels.trec": "q 0 x 1\n"}, "holds no lines"),
+        ({"a.run": "q Q0 x 1 2 t\n", "qrels.trec": "r 0 x 1\n"}, "no run answers a query"),
+        ({"a.run": "q Q0 x 1 2 t\n", "qrels.trec": "q 0 x 0\n"}, "no query has a right answer"),
+        ({"qrels.trec": "q 0 x 1\n"}, "holds no runs"),
+        ({"comparison.json": "[]", "a.run": "q Q0 x 1 2 t\n"}, "no record of a comparison"),
+        ({"comparison.json": "[" * 9999, "a.run": "q Q0 x 1 2 t\n"}, "no record of a comparison"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_what_is_no_run_gets_one_line(
+    tmp_path: Path, run: Run, files: dict[str, str], words: str
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    for name, text in files.items():
+        (tmp_path / "theirs" / name).write_text(text)
+    done = run("compare", "--from-runs", "theirs", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert words in done.stderr
