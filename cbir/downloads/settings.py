@@ -1,0 +1,32 @@
+"""How to download, and what a download gives."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Web:
+    """How to download. Times are in seconds, sizes in bytes.
+
+    `allow_local`: file:// URLs, and addresses of this machine and of private networks.
+    `timeout`: for one picture with its redirects; time spent waiting for a turn does not count.
+    `silence`: for a connection, and between two pieces of an answer.
+    `tries`: requests in all, for what may go better another time; `pause` before the second one,
+    doubled each time. `largest`: a picture, packed or unpacked.
+    """
+
+    connections: int = 16
+    allow_local: bool = False
+    timeout: float = 60.0
+    silence: float = 15.0
+    tries: int = 3
+    per_host: int = 6
+    pause: float = 0.5
+    largest: int = 100 << 20
+
+
+class Fetched(NamedTuple):
+    """A picture's bytes. `stamp` is what a server knows them by; empty if it can't be asked so."""
+
+    data: bytes
+    stamp: str = ""
