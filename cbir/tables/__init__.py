@@ -1,0 +1,16 @@
+"""Tables of texts from anywhere: read with every check, written whole and harmless."""
+
+from cbir.tables.delimiters import delimiter_of
+from cbir.tables.formats import SUFFIXES, check_table
+from cbir.tables.reading import picture_column, read_table
+from cbir.tables.writing import write_table, write_text
+
+__all__ = [
+    "SUFFIXES",
+    "check_table",
+    "delimiter_of",
+    "picture_column",
+    "read_table",
+    "write_table",
+    "write_text",
+]
