@@ -5,7 +5,8 @@ for each redirect anew. So a table of URLs can't make this machine ask its own s
 """
 
 from cbir.downloads.downloader import Downloader
-from cbir.downloads.settings import Fetched, Web
+from cbir.downloads.settings import Web
 from cbir.downloads.urls import is_url, without_credentials
+from cbir.types import Fetched
 
 __all__ = ["Downloader", "Fetched", "Web", "is_url", "without_credentials"]

@@ -14,12 +14,13 @@ from cbir import __version__
 from cbir.downloads import urls
 from cbir.downloads.bodies import Room, no_picture, read_body
 from cbir.downloads.hosts import LONGEST_WAIT, Hosts
-from cbir.downloads.settings import Fetched, Web
+from cbir.downloads.settings import Web
 from cbir.downloads.stamps import conditions, seconds_from, stamp_of
 from cbir.downloads.trouble import STOPPED, Again, TooSlow, in_words, of_status
 from cbir.errors import BadPicture
 from cbir.files import read_regular, regular
 from cbir.files import stamp as file_stamp
+from cbir.types import Fetched
 
 if TYPE_CHECKING:
     from httpcore import Response

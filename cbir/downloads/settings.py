@@ -1,7 +1,6 @@
-"""How to download, and what a download gives."""
+"""How to download."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,3 @@ class Web:
     per_host: int = 6
     pause: float = 0.5
     largest: int = 100 << 20
-
-
-class Fetched(NamedTuple):
-    """A picture's bytes. `stamp` is what a server knows them by; empty if it can't be asked so."""
-
-    data: bytes
-    stamp: str = ""

@@ -35,6 +35,8 @@ def parsed(text: str) -> URL:
     """A URL to ask a server for; BadPicture for all else."""
     import httpx
 
+    if scheme(text) == "file":
+        raise BadPicture("it names a file of this machine; --allow-local allows that")
     if scheme(text) not in ("http", "https"):
         # Not quoted: what stands there may be a password.
         raise BadPicture("only http:// and https:// URLs can be downloaded")

@@ -78,16 +78,22 @@ class Store:
 
     def known(self, source: str, pictures: Sequence[Picture]) -> dict[str, bytes]:
         """The SHA-256 of the pictures whose stamp is as it was, by id; none for empty stamps."""
-        stamps = {p.id: p.stamp for p in pictures if p.stamp and is_utf8(p.id)}
+        stamps = {p.id: p.stamp for p in pictures if p.stamp}
+        seen = self.remembered(source, list(stamps))
+        return {id: content for id, (stamp, content) in seen.items() if stamp == stamps[id]}
+
+    def remembered(self, source: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
+        """The stamp and the SHA-256 that pictures had when they were last read, by id."""
+        ids = [id for id in ids if is_utf8(id)]
         seen: dict[str, tuple[str, bytes]] = {}
         with self._lock, told(self.path):
-            for ids in pieces(list(stamps)):
-                values = [source_bytes(source), *ids]
-                for id, *found in self._connection.execute(KNOWN.format(marks(ids)), values):
+            for some in pieces(ids):
+                values = [source_bytes(source), *some]
+                for id, *found in self._connection.execute(KNOWN.format(marks(some)), values):
                     seen[id] = found[0], found[1]
             pending = self._pending.pictures(source)
-            seen |= {id: pending[id] for id in pending.keys() & stamps.keys()}
-        return {id: content for id, (stamp, content) in seen.items() if stamp == stamps[id]}
+            seen |= {id: pending[id] for id in pending.keys() & set(ids)}
+        return seen
 
     def vectors(self, spec: str, transform: str, contents: Sequence[bytes]) -> dict[bytes, Vectors]:
         """The vectors (d,) of those of these contents that have one, by content. Read-only."""
