@@ -47,6 +47,7 @@ EDITS = "edits"
 
 def add_arguments(parser: Parser) -> None:
     options.add_dataset(parser)
+    options.add_web(parser)
     parser.add_argument(
         "--queries", metavar="DIR|LIST", help="who asks (default: every picture asks the rest)"
     )
@@ -95,7 +96,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         distances.get(name)
     rule = item_rule(args.item_rule)
     out = _folder(args.out)
-    gallery = open_dataset(args.dataset)
+    gallery = open_dataset(args.dataset, options.web(args))
     pictures = list(gallery.pictures())
     asking, asked_by = _asking(args, gallery, pictures)
     same = asking is gallery
@@ -140,7 +141,7 @@ def _asking(
         return edited, list(edited.pictures())
     if not args.queries:
         return gallery, pictures
-    asking = open_dataset(args.queries)
+    asking = open_dataset(args.queries, options.web(args))
     return asking, list(asking.pictures())
 
 

@@ -34,6 +34,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: Parser) -> None:
     options.add_dataset(parser)
+    options.add_web(parser)
     options.add_descriptors(parser, several=True)
     parser.add_argument(
         "--index", default="index.csv", metavar="F", help="where to write (default: %(default)s)"
@@ -67,7 +68,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.plain and args.augment:
         raise Usage("--plain files have no place for the transforms of --augment; leave one away")
     paths = _paths(_index_path(args.index), recipes)
-    source = open_dataset(args.dataset)
+    source = open_dataset(args.dataset, options.web(args))
     if args.failures:
         files = {Path(f"{path}{ending}") for path in paths for ending in ("", ".vectors")}
         lists.check_place(Path(args.failures), files)  # now, and not after the work
