@@ -11,7 +11,8 @@ class Web:
     `timeout`: for one picture with its redirects; time spent waiting for a turn does not count.
     `silence`: for a connection, and between two pieces of an answer.
     `tries`: requests in all, for what may go better another time; `pause` before the second one,
-    doubled each time. `largest`: a picture, packed or unpacked.
+    doubled each time. `largest`: a picture, packed or unpacked. `rate`: requests a second in all,
+    tries and redirects included; None: as many as there are connections for.
     """
 
     connections: int = 16
@@ -20,5 +21,6 @@ class Web:
     silence: float = 15.0
     tries: int = 3
     per_host: int = 6
-    pause: float = 0.5
+    pause: float = 1.0
     largest: int = 100 << 20
+    rate: float | None = None

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -67,6 +66,8 @@ def _settled(modified: str, date: str) -> bool:
 
 
 def _moment(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError, IndexError):

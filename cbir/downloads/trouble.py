@@ -8,12 +8,12 @@ STOPPED = "the download was stopped"
 class Again(Exception):
     """A request that may go better another time; its text is the reason if it never does.
 
-    `unreachable`: the server gave no answer at all. `after`: seconds that it asks to wait.
+    `unanswered`: the server said nothing at all. `after`: seconds that it asks to wait.
     """
 
-    def __init__(self, reason: str, unreachable: bool = False, after: float | None = None):
+    def __init__(self, reason: str, unanswered: bool = False, after: float | None = None):
         super().__init__(reason)
-        self.unreachable, self.after = unreachable, after
+        self.unanswered, self.after = unanswered, after
 
 
 class TooSlow(BadPicture):

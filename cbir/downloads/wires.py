@@ -80,9 +80,9 @@ class Wires(httpcore.NetworkBackend):
             except OSError as error:
                 why = error
         if isinstance(why, TimeoutError):
-            raise Again("its server does not answer", unreachable=True) from why
+            raise Again("its server does not answer", unanswered=True) from why
         words = (why.strerror or str(why)).lower() if why else "no address"
-        raise Again(f"no connection to its server: {words}", unreachable=True) from why
+        raise Again(f"no connection to its server: {words}", unanswered=True) from why
 
     def cut(self) -> None:
         """Ends all connections, whoever is waiting for something to come by them."""
@@ -137,9 +137,9 @@ class Wires(httpcore.NetworkBackend):
                 answer = answers.get(timeout=min(left, NAP))
                 break
         else:
-            raise Again("its server's name is not resolved in time", unreachable=True)
+            raise Again("its server's name is not resolved in time", unanswered=True)
         if isinstance(answer, socket.gaierror) and answer.errno == socket.EAI_AGAIN:
-            raise Again("the name does not resolve", unreachable=True) from answer
+            raise Again("the name does not resolve", unanswered=True) from answer
         if isinstance(answer, Exception) or not answer:
             raise BadPicture("the name does not resolve")
         return answer
@@ -185,7 +185,7 @@ class Wire(httpcore.NetworkStream):
             if isinstance(error, ssl.SSLCertVerificationError):
                 words = error.verify_message.lower()
                 raise BadPicture(f"its server's certificate is not valid: {words}") from error
-            raise Again("no secure connection to its server", unreachable=True) from error
+            raise Again("no secure connection to its server", unanswered=True) from error
         except BaseException:
             self.close()
             raise
