@@ -27,23 +27,29 @@ def read_table(
     exactly as they are written. Parquet keeps its types and may hold nulls. BadSource, in one line
     with the place, for whatever is no such table.
     """
-    path = Path(path)
     try:
-        with opened(path) as file:
-            return read_open_table(file, formats.suffix_of(path), delimiter, columns)
+        with opened(Path(path)) as file:
+            return read_open_table(file, str(path), delimiter, columns)
     except Wrong as error:
         raise BadSource(f"can't read the table {path}: {error}") from error
 
 
 def read_open_table(
-    file: IO[bytes], suffix: str, delimiter: str | None = None, columns: Sequence[str] | None = None
+    file: IO[bytes],
+    name: str,
+    delimiter: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> "pa.Table":
-    """The same from an open file that can seek; Wrong, which lacks the file's name, for faults."""
-    if suffix == formats.PARQUET:
-        return read_parquet(file, columns)
-    given = None if delimiter is None else delimiter_of(delimiter)
-    usual = formats.DELIMITERS.get(suffix, ",")
-    return read_text(unpacked(file), given, usual, columns)
+    """The same from an open file that can seek; its name tells the format, as a path does."""
+    suffix = formats.suffix_of(Path(name))
+    try:
+        if suffix == formats.PARQUET:
+            return read_parquet(file, columns)
+        given = None if delimiter is None else delimiter_of(delimiter)
+        usual = formats.DELIMITERS.get(suffix, ",")
+        return read_text(unpacked(file), given, usual, columns)
+    except Wrong as error:
+        raise BadSource(f"can't read the table {name}: {error}") from error
 
 
 def picture_column(table: "pa.Table", name: str | None = None) -> str:

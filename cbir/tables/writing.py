@@ -43,7 +43,7 @@ def write_text(
 ) -> int:
     """The same as lines of text, to an open file."""
     delimiter = delimiter_of(delimiter)
-    names = [_harmless_name(name) for name in table.schema.names]
+    names = [f"'{name}" if like_a_formula(name) else name for name in table.schema.names]
     changed = sum(map(str.__ne__, names, table.schema.names))
     file.write(_header(names, delimiter).encode())
     for batch in _batches(table):
@@ -100,8 +100,9 @@ def _harmless(column: "pa.Array") -> tuple["pa.Array", int]:
     return column, count
 
 
-def _harmless_name(name: str) -> str:
-    return f"'{name}" if re.search(FORMULA, name) and not re.search(NUMBER, name) else name
+def like_a_formula(text: str) -> bool:
+    """Whether a spreadsheet would run this text."""
+    return bool(re.search(FORMULA, text)) and not re.search(NUMBER, text)
 
 
 def _quoted(column: "pa.Array", delimiter: str, alone: bool) -> "pa.Array":
