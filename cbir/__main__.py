@@ -11,11 +11,14 @@ COMMANDS = {
     "search": "find the pictures of an index most like a query",
     "descriptors": "list the descriptors and their settings",
     "compare": "find out which descriptor to trust on your pictures",
+    "fit": "find for every item of a catalogue the others most like it",
+    "similar": "show the items most like one of them",
+    "visual-search": "find the items of a catalogue that look most like a photo",
     "check": "verify an index",
     "store": "show what the feature store holds, and clean it",
 }
 USAGE = "usage: cbir COMMAND ...\n\ncommands:\n" + "\n".join(
-    f"  {name:<12} {about}" for name, about in COMMANDS.items()
+    f"  {name:<14} {about}" for name, about in COMMANDS.items()
 )
 FLAGS = ("-h", "--help", "--version")
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
@@ -86,7 +89,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     from cbir import places
 
     places.configure(os.environ.get("CBIR_HOME"), os.environ.get("KERAS_HOME"))
-    command = import_module(f"cbir.commands.{name}")
+    command = import_module(f"cbir.commands.{name.replace('-', '_')}")
     from cbir.commands.options import Parser
     from cbir.commands.terminal import Terminal
 
