@@ -14,6 +14,8 @@ COMMANDS = {
     "fit": "find for every item of a catalogue the others most like it",
     "similar": "show the items most like one of them",
     "visual-search": "find the items of a catalogue that look most like a photo",
+    "extract-images": "fetch the pictures of a catalogue that a manifest lists",
+    "list-images": "write a table of a folder's pictures",
     "check": "verify an index",
     "store": "show what the feature store holds, and clean it",
 }
@@ -32,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         about = not arguments or arguments[0] in FLAGS
         return _about(arguments) if about else _run(name, arguments[1:])
-    except KeyboardInterrupt:
-        return _say(name, "stopped; each index is whole, as it was or new", INTERRUPTED)
+    except KeyboardInterrupt as stop:  # a command may say what it leaves; most leave indexes
+        told = str(stop) or "stopped; each index is whole, as it was or new"
+        return _say(name, told, INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain at exit about the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
