@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from urllib.parse import urlsplit
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in</body></html>"
@@ -35,17 +36,25 @@ class Asked:
 
 
 class WebServer:
-    """Serves from a port of its own while its `with` block runs. `most_at_once` is a high mark."""
+    """Serves from a port of its own while its `with` block runs.
 
-    def __init__(self) -> None:
+    It counts `connections`, and `most_at_once`, how many requests there were at a time at most.
+    """
+
+    def __init__(self, secure: SSLContext | None = None) -> None:
         self.requests: list[Asked] = []
-        self.at_once = self.most_at_once = 0
+        self.at_once = self.most_at_once = self.connections = 0
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self._behaviours: dict[str, Behaviour] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._server.block_on_close = False
+        if secure is not None:
+            # The handshake waits for the handler's thread: it may fail.
+            self._server.socket = secure.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     def __enter__(self) -> "WebServer":
@@ -102,6 +111,11 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     web: WebServer
     asked: Asked
+
+    def setup(self) -> None:
+        super().setup()
+        with self.web.lock:
+            self.web.connections += 1
 
     def do_GET(self) -> None:
         self.web.answer(self)
@@ -240,6 +254,63 @@ def truncated(data: bytes, share: float = 0.5) -> Behaviour:
         handler.wfile.write(data[: int(len(data) * share)])
 
     return answer
+
+
+def stalling(data: bytes, seconds: float = 30) -> Behaviour:
+    """Half of it, and then nothing, with the connection open."""
+
+    def answer(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.begin(200, Content_Type="image/jpeg", Content_Length=len(data))
+        handler.wfile.write(data[: len(data) // 2])
+        handler.rest(seconds)
+
+    return answer
+
+
+def packets(data: bytes, pause: float = 0.002) -> Behaviour:
+    """In pieces that do not end where anything ends."""
+
+    def answer(handler: Handler) -> None:
+        handler.begin(200, Content_Type="image/jpeg", Content_Length=len(data))
+        for start in range(0, len(data), 777):
+            handler.wfile.write(data[start : start + 777])
+            handler.rest(pause)
+
+    return answer
+
+
+def chunked(data: bytes, whole: bool = True) -> Behaviour:
+    """Without saying how long it is, as HTTP/1.1 does that; maybe without its end."""
+
+    def answer(handler: Handler) -> None:
+        handler.begin(200, Content_Type="image/jpeg", Transfer_Encoding="chunked")
+        for start in range(0, len(data), 70_000):
+            piece = data[start : start + 70_000]
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if whole:
+            handler.wfile.write(b"0\r\n\r\n")
+        else:
+            handler.close_connection = True
+
+    return answer
+
+
+def without_length(data: bytes) -> Behaviour:
+    """Its end is the connection's, as HTTP/1.0 does that."""
+
+    def answer(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.begin(200, Content_Type="image/jpeg", Connection="close")
+        handler.wfile.write(data)
+
+    return answer
+
+
+def further(handler: Handler) -> None:
+    """A redirect to another place each time."""
+    more = "x" if "?" in handler.path else "?x"
+    handler.whole(302, b"", Location=handler.path + more)
 
 
 def hung_up(handler: Handler) -> None:

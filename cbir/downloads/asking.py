@@ -124,6 +124,7 @@ class Asking:
                 )
                 response = stack.enter_context(asked)
                 answered = True
+                self.hosts.heard(url.host, True)
                 yield response, Headers(response.headers)
             except httpcore.LocalProtocolError as error:
                 raise BadPicture("that can't be a URL") from error

@@ -69,9 +69,7 @@ class Downloader:
         with self._at_work():
             while True:
                 try:
-                    fetched = self._followed(target, stamp, room)
-                    self._asking.hosts.heard(target.host)
-                    return fetched
+                    return self._followed(target, stamp, room)
                 except Again as error:
                     self._before_another(target.host, attempt, error)
                 attempt += 1
@@ -82,7 +80,8 @@ class Downloader:
         if hosts.stopped:
             raise BadPicture(STOPPED) from error
         if attempt == self.web.tries or (error.after or 0) > LONGEST_WAIT:
-            hosts.heard(host, not error.unanswered)
+            if error.unanswered:
+                hosts.heard(host, False)
             raise BadPicture(str(error)) from error
         if error.after is None:  # else the host is left alone for so long
             # Not all at the same moment: what was too much would be so again.

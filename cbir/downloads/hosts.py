@@ -70,8 +70,8 @@ class Hosts:
         finally:
             self._count(name, 1)
 
-    def heard(self, name: str, anything: bool = True) -> None:
-        """Takes down whether a picture's tries ended with any answer."""
+    def heard(self, name: str, anything: bool) -> None:
+        """Takes down an answer, or that all tries for a picture ended without any."""
         with self.changed:
             host = self.hosts[name]
             host.silent = 0 if anything else host.silent + 1
