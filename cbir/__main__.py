@@ -11,11 +11,16 @@ COMMANDS = {
     "search": "find the pictures of an index most like a query",
     "descriptors": "list the descriptors and their settings",
     "compare": "find out which descriptor to trust on your pictures",
+    "fit": "find for every item of a catalogue the others most like it",
+    "similar": "show the items most like one of them",
+    "visual-search": "find the items of a catalogue that look most like a photo",
+    "extract-images": "fetch the pictures of a catalogue that a manifest lists",
+    "list-images": "write a table of a folder's pictures",
     "check": "verify an index",
     "store": "show what the feature store holds, and clean it",
 }
 USAGE = "usage: cbir COMMAND ...\n\ncommands:\n" + "\n".join(
-    f"  {name:<12} {about}" for name, about in COMMANDS.items()
+    f"  {name:<14} {about}" for name, about in COMMANDS.items()
 )
 FLAGS = ("-h", "--help", "--version")
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
@@ -29,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         about = not arguments or arguments[0] in FLAGS
         return _about(arguments) if about else _run(name, arguments[1:])
-    except KeyboardInterrupt:
-        return _say(name, "stopped; each index is whole, as it was or new", INTERRUPTED)
+    except KeyboardInterrupt as stop:  # a command may say what it leaves; most leave indexes
+        told = str(stop) or "stopped; each index is whole, as it was or new"
+        return _say(name, told, INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain at exit about the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -86,7 +92,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     from cbir import places
 
     places.configure(os.environ.get("CBIR_HOME"), os.environ.get("KERAS_HOME"))
-    command = import_module(f"cbir.commands.{name}")
+    command = import_module(f"cbir.commands.{name.replace('-', '_')}")
     from cbir.commands.options import Parser
     from cbir.commands.terminal import Terminal
 

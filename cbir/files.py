@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -105,16 +105,18 @@ def _check_kind(mode: int) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, sweeping: bool = True) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path`, synced, if the block ends well.
 
     A reader sees the old file or the new one; so does whoever comes after a kill. Two writers
-    at once each finish, and the last one stays.
+    at once each finish, and the last one stays. To look for what killed writers left takes longer
+    the more files there are: who writes many has `sweep_folder` do so once, and says no to it here.
     """
     path = Path(os.path.realpath(path))  # a link keeps pointing to what is replaced
     check_output(path)
     try:
-        sweep(path)
+        if sweeping:
+            sweep(path)
         partial, file = _open_partial(path)
     except OSError as error:
         raise BadOutput(f"can't write {path}: {why_no_output(error)}") from error
@@ -145,9 +147,18 @@ def check_output(path: Path) -> None:
 
 def sweep(path: Path) -> None:
     """Removes what killed writers of `path` left: partial files that nobody holds a lock on."""
+    _remove(path.parent.glob(_pattern(path.name)))
+
+
+def sweep_folder(folder: Path) -> None:
+    """The same for the writers of all files in a folder."""
+    _remove(folder.glob(".*.partial"))
+
+
+def _remove(partial: Iterable[Path]) -> None:
     if fcntl is None:
         return
-    for left in path.parent.glob(_pattern(path.name)):
+    for left in partial:
         with suppress(OSError):
             handle = os.open(left, OPEN_FLAGS)
             try:

@@ -40,10 +40,22 @@ class Failure(NamedTuple):
     reason: str
 
 
+class Fetched(NamedTuple):
+    """A picture's bytes. `stamp`: what its server knows them by; empty if it can't be asked so."""
+
+    data: bytes
+    stamp: str = ""
+
+
 class Source(Protocol):
     """Where pictures come from.
 
     What a walk can't offer (an unreadable folder, a pipe named `.jpg`) is left in `failures`.
+
+    Optional: `origin` names the source for the store, and `stamp(picture)` tells a stamp as it is
+    now. A source whose pictures have to be asked for has `fetch(picture, stamp, room)`, which
+    gives a `Fetched`, or None if the picture still is the one with that stamp; `connections`, how
+    many it can ask for at a time; and `close()`, which ends what is under way.
     """
 
     failures: list[Failure]

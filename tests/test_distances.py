@@ -188,6 +188,44 @@ def test_nearest_is_brute_force_whatever_the_engine(name: str, data: st.DataObje
         assert np.array_equal(one[1], other[1])
 
 
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_nearest_within_is_the_near_part_of_nearest(name: str, data: st.DataObject) -> None:
+    queries, rows = data.draw(some_pairs(name))
+    limit = data.draw(st.integers(1, len(rows)))
+    everything = nearest(queries, from_vectors(rows), limit, name)
+    # The border itself belongs to it: one of the distances, or any number.
+    known = st.sampled_from([float(d) for _, found in everything for d in found])
+    border = data.draw(st.one_of(known, st.floats(0, 3)))
+    near = nearest(queries, from_vectors(rows), limit, name, within=border)
+    for (all_rows, distances), (some_rows, some) in zip(everything, near, strict=True):
+        assert some.tolist() == distances[distances <= border].tolist()
+        assert some_rows.tolist() == all_rows[distances <= border].tolist()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_many_queries_are_answered_as_one_by_one(name: str) -> None:
+    """More than are answered together, with equal rows among them."""
+    rows = np.concatenate([histograms(300, 9), histograms(300, 9)])
+    queries = np.tile(histograms(700, 9), (3, 1))
+    found = nearest(queries, from_vectors(rows), 3, name)
+    assert len(found) == len(queries)
+    for number in (0, 255, 256, 299, 300, 1023, 1024, 2099):
+        alone = nearest(queries[number], from_vectors(rows), 3, name)[0]
+        assert found[number][0].tolist() == alone[0].tolist()
+        assert found[number][1].tolist() == alone[1].tolist()
+
+
+def test_equal_rows_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where everything is as near, only what is settled stays."""
+    monkeypatch.setattr("cbir.distances.candidates.MOST_PENDING", 1000)
+    rows = np.tile(histograms(1, 6), (9000, 1))
+    for numbers, found in nearest(histograms(20, 6, 1), from_vectors(rows), 7, "cosine"):
+        assert numbers.tolist() == list(range(7))
+        assert len(set(found.tolist())) == 1
+
+
 def histograms(count: int, dim: int, seed: int = 0) -> Rows:
     """Sparse vectors that sum to one."""
     random = np.random.default_rng(seed)
@@ -481,3 +519,15 @@ def test_nearest_is_right_where_rounding_adds_up(
     query = np.full((1, dim), 1 / dim, np.float32)
     numbers, _ = nearest(query, from_vectors(rows), 1, name, engine)[0]
     assert numbers.tolist() == [199]  # the row whose values come nearest to the query's
+
+
+@pytest.mark.parametrize("faint", [1e-20, 1e-36, 1e-43])
+def test_cosine_knows_the_direction_of_a_faint_vector(faint: float) -> None:
+    """Beside others of ordinary size, where float32 has few digits left for it."""
+    rows = np.random.default_rng(0).normal(size=(50, 12)).astype(np.float32)
+    rows[7] *= np.float32(faint)
+    for a, b in ((rows[7], rows), (rows, rows)):
+        numbers = [near[0][0] for near in nearest(a, from_vectors(b), 1, "cosine")]
+        assert numbers == ([7] if a.ndim == 1 else list(range(50)))
+        expected = plain_matrix(np.atleast_2d(a), b, "cosine")
+        np.testing.assert_allclose(pairwise(a, b, "cosine"), expected, atol=2e-6)

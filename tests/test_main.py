@@ -83,7 +83,7 @@ def test_the_version_is_said(capfd: pytest.CaptureFixture[str]) -> None:
     [
         ("serch", "did you mean search?"),
         ("idnex", "did you mean index?"),
-        ("xyz", "choose one of index, search, descriptors, compare, check"),
+        ("xyz", "choose one of index, search, descriptors, compare, fit"),
         ("--verbose", "choose one of"),
         ("", "choose one of"),
         ("../index", "did you mean index?"),

@@ -1,7 +1,8 @@
 """What a run takes from the feature store and what it gives to it; sums and transforms, too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from cbir.images.transforms import TRANSFORMS
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import AnyRecipe, Recipe, Sum, parse
 from cbir.store import Store
-from cbir.types import Failure, Picture, Vectors
+from cbir.types import Failure, Fetched, Picture, Vectors
 from tests.conftest import encoded, picture
 
 
@@ -265,3 +266,102 @@ def test_a_vector_of_another_length_in_the_store_is_made_anew(store: Store) -> N
     contents = store.known("/shelf", list(source.pictures()))
     store.add(parse("hsv").spec, "original", list(contents.values()), np.ones((4, 7), np.float32))
     assert described(source, [parse("hsv")], store) == fresh
+
+
+@pytest.mark.parametrize("with_store", [True, False])
+def test_contents_tell_which_pictures_have_the_same_bytes(store: Store, with_store: bool) -> None:
+    source = shelf(5)
+    source.files["copy.png"] = source.files["003.png"]
+    kept = store if with_store else None
+    for _ in range(2):  # described, and then found in the store
+        contents: dict[str, bytes] = {}
+        found = describe(
+            source, list(source.pictures()), [parse("hsv")], Settings(), kept, contents=contents
+        )
+        assert sum(len(some.ids) for some in found if isinstance(some, Described)) == 6
+        assert contents == {id: sha256(data).digest() for id, data in source.files.items()}
+
+
+@dataclass
+class Desk(Shelf):
+    """A shelf behind a desk: nobody sees stamps, but can ask whether a picture has changed."""
+
+    connections: int = 3
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    closed: int = 0
+
+    def pictures(self) -> Iterator[Picture]:
+        return (Picture(id, "") for id in sorted(self.files))
+
+    def fetch(self, picture: Picture, stamp: str, room: Callable[[int], None]) -> Fetched | None:
+        self.asked.append((picture.id, stamp))
+        now = self.stamps.get(picture.id, "1")
+        if stamp and stamp == now:
+            return None
+        self.read_ids.append(picture.id)
+        return Fetched(self.files[picture.id], now)
+
+    def stamp(self, picture: Picture) -> str:
+        return picture.stamp
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def desk(count: int = 70) -> Desk:
+    return Desk(shelf(count).files)
+
+
+def test_pictures_that_can_be_asked_for_are_not_sent_again(store: Store) -> None:
+    source, counter = desk(), Counter()
+    fresh = described(source, [counter.recipe], store)
+    assert {stamp for _, stamp in source.asked} == {""}
+    assert fresh == described(shelf(), [Counter().recipe], None)
+    source.asked.clear()
+    source.read_ids.clear()
+    source.stamps = {"007.png": "2"}
+    source.files["007.png"] = encoded(picture(500), ".png")
+    contents: dict[str, bytes] = {}
+    again = describe(
+        source, list(source.pictures()), [counter.recipe], Settings(), store, contents=contents
+    )
+    assert sum(len(some.ids) for some in again if isinstance(some, Described)) == 70
+    assert contents == {id: sha256(data).digest() for id, data in source.files.items()}
+    assert sorted(source.asked) == [(f"{n:03}.png", "1") for n in range(70)]
+    assert source.read_ids == ["007.png"]
+    assert counter.described == 71
+    assert source.closed == 2
+
+
+def test_a_new_stamp_of_the_same_bytes_is_remembered(store: Store) -> None:
+    source, counter = desk(3), Counter()
+    described(source, [counter.recipe], store)
+    source.stamps = dict.fromkeys(source.files, "2")
+    described(source, [counter.recipe], store)
+    source.asked.clear()
+    source.read_ids.clear()
+    described(source, [counter.recipe], store)
+    assert {stamp for _, stamp in source.asked} == {"2"}
+    assert source.read_ids == []
+    assert counter.described == 3
+
+
+def test_what_has_no_stamp_is_sent_again_and_its_vectors_are_found(store: Store) -> None:
+    source, counter = desk(3), Counter()
+    source.stamps = dict.fromkeys(source.files, "")
+    for _ in range(2):
+        source.asked.clear()
+        described(source, [counter.recipe], store)
+        assert {stamp for _, stamp in source.asked} == {""}
+    assert counter.described == 3
+    source.files["001.png"] = encoded(picture(500), ".png")
+    assert described(source, [counter.recipe], store) == described(source, [Counter().recipe], None)
+
+
+def test_a_picture_is_sent_whole_when_there_is_more_to_make_of_it(store: Store) -> None:
+    source = desk(3)
+    described(source, [Counter().recipe], store)
+    source.asked.clear()
+    rows, _ = described(source, [Counter().recipe, Counter(2.0).recipe], store)
+    assert {stamp for _, stamp in source.asked} == {""}
+    assert [len(some) for some in rows] == [3, 3]

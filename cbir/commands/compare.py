@@ -41,6 +41,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: Parser) -> None:
     options.add_dataset(parser, required=False)
+    options.add_web(parser)
     parser.add_argument(
         "--queries", metavar="DIR|LIST", help="who asks (default: every picture asks the rest)"
     )
@@ -146,6 +147,7 @@ def _question(args: Namespace) -> Question:
         rate=args.false_matches,
         depth=args.depth,
         seed=args.seed,
+        web=options.web(args),
         command=shlex.join(["cbir", "compare", *args.typed]),
     )
 

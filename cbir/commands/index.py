@@ -1,7 +1,5 @@
 """Describe all pictures of a data set and write the vectors to an index."""
 
-import csv
-import io
 import os
 import time
 from argparse import Namespace
@@ -9,12 +7,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from cbir.commands import failures as lists
 from cbir.commands import options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
-from cbir.errors import BadSource, CbirError
-from cbir.files import check_output, replacing
+from cbir.errors import BadSource
+from cbir.files import check_output
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import AnyRecipe, parse
@@ -31,11 +30,11 @@ EXAMPLES = """examples:
   python index.py --dataset photos -d 'hsv*0.25+mobilenet*0.75' --augment
   python index.py --dataset photos -d hsv:norm=l2,size=full --plain
 """
-FAILURES_HEADER = ["id", "reason"]
 
 
 def add_arguments(parser: Parser) -> None:
     options.add_dataset(parser)
+    options.add_web(parser)
     options.add_descriptors(parser, several=True)
     parser.add_argument(
         "--index", default="index.csv", metavar="F", help="where to write (default: %(default)s)"
@@ -50,11 +49,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="N",
         help="pictures that are described at a time (default: %(default)s)",
     )
-    parser.add_argument(
-        "--failures",
-        metavar="F",
-        help="where to list pictures that failed (default: failures.csv beside the index)",
-    )
+    lists.add_failures(parser, beside="the index")
     parser.add_argument(
         "--augment",
         action="store_true",
@@ -73,9 +68,10 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.plain and args.augment:
         raise Usage("--plain files have no place for the transforms of --augment; leave one away")
     paths = _paths(_index_path(args.index), recipes)
-    source = open_dataset(args.dataset)
+    source = open_dataset(args.dataset, options.web(args))
     if args.failures:
-        _check_failures_place(Path(args.failures), paths)  # now, and not after the work
+        files = {Path(f"{path}{ending}") for path in paths for ending in ("", ".vectors")}
+        lists.check_place(Path(args.failures), files)  # now, and not after the work
     _check_store_place(args, paths)
     with ExitStack() as stack:
         store = stack.enter_context(opened_store(args, terminal))
@@ -87,8 +83,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         ]
         failed = _describe_all(args, source, recipes, writers, store, terminal)
         everything = sorted({failure for some in failed for failure in some})
-        listed_in = Path(args.failures) if args.failures else _failures_place(paths[0].parent)
-        _write_failures(listed_in, everything, keep=bool(args.failures))
+        listed_in = Path(args.failures) if args.failures else lists.place(paths[0].parent)
+        lists.write(listed_in, everything, keep=bool(args.failures))
         written = [
             _commit(terminal, writer, failures, started)
             for writer, failures in zip(writers, failed, strict=True)
@@ -173,15 +169,6 @@ def _index_path(text: str) -> Path:
     return path
 
 
-def _check_failures_place(path: Path, indexes: Sequence[Path]) -> None:
-    """A list of failures takes the place of a list of failures, and of nothing else."""
-    check_output(path)
-    index_files = {Path(f"{index}{ending}") for index in indexes for ending in ("", ".vectors")}
-    other = path.exists() and path.stat().st_size and not _is_failure_list(path)
-    if other or path in index_files:
-        raise Usage(f"--failures {path} is another file's name; give one of its own")
-
-
 def _check_store_place(args: Namespace, indexes: Sequence[Path]) -> None:
     place = os.path.realpath(options.store_place(args))
     files = {f"{os.path.realpath(path)}{ending}" for path in indexes for ending in ("", ".vectors")}
@@ -213,35 +200,3 @@ def _commit(
         f"{writer.path}: {changes.pictures} pictures by {name} ({detail}) in {took:.1f} s"
     )
     return True
-
-
-def _write_failures(path: Path, failures: Sequence[Failure], keep: bool) -> None:
-    """The list of what failed. Without any, an earlier run's list goes away, unless kept."""
-    if not failures:
-        if not keep and _is_failure_list(path):
-            path.unlink()
-        return
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([FAILURES_HEADER, *failures])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CbirError(f"can't make the folder {path.parent}: {error.strerror}") from error
-    with replacing(path) as file:
-        file.write(text.getvalue().encode("utf-8", "backslashreplace"))
-
-
-def _failures_place(folder: Path) -> Path:
-    """failures.csv, or with a number if a file of that name is somebody else's."""
-    path, number = folder / "failures.csv", 1
-    while path.exists() and not _is_failure_list(path):
-        number += 1
-        path = folder / f"failures-{number}.csv"
-    return path
-
-
-def _is_failure_list(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with open(path, "rb") as file:
-        return file.readline(100).rstrip() == ",".join(FAILURES_HEADER).encode()

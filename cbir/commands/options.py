@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cbir import places
+from cbir.downloads import Web
 from cbir.errors import CbirError, did_you_mean
 from cbir.images import MAX_PIXELS
 
 MOST_THREADS = 64
+MOST_CONNECTIONS = 64
 OPENCV_MOST = (1 << 30) / 1e6
 
 
@@ -54,8 +56,8 @@ def add_dataset(parser: Parser, required: bool = True) -> None:
         "--dataset",
         required=required,
         metavar="D",
-        help="a folder, the name of one under data/dataset/, or a table of paths (.csv, .tsv, "
-        ".parquet; the last column)",
+        help="a folder, the name of one under data/dataset/, or a table of paths and URLs (.csv, "
+        ".tsv, .parquet; the last column)",
     )
 
 
@@ -79,6 +81,31 @@ def add_max_megapixels(parser: Parser) -> None:
         metavar="N",
         help="leave out pictures larger than this, judged by their header (default: %(default)g)",
     )
+
+
+def add_web(parser: Parser) -> None:
+    """Both flags about what a table may name, for commands that read tables or URLs."""
+    usual = Web()
+    parser.add_argument(
+        "--connections",
+        type=_connections,
+        metavar="N",
+        help=f"pictures of a table that are downloaded at a time (default: {usual.connections}, "
+        f"but {usual.per_host} from one server)",
+    )
+    parser.add_argument(
+        "--allow-local",
+        action="store_true",
+        help="the table may name pictures anywhere on this machine: absolute paths, paths outside "
+        "its folder, file:// URLs, and addresses of this machine and of private networks",
+    )
+
+
+def web(args: Namespace) -> Web:
+    """How to download, as these flags say. A number that was given counts for one server, too."""
+    if args.connections is None:
+        return Web(allow_local=args.allow_local)
+    return Web(args.connections, args.allow_local, per_host=args.connections)
 
 
 def add_store(parser: Parser) -> None:
@@ -121,6 +148,10 @@ def positive(text: str) -> int:
 
 def threads(text: str) -> int:
     return min(positive(text), MOST_THREADS)
+
+
+def _connections(text: str) -> int:
+    return min(positive(text), MOST_CONNECTIONS)
 
 
 def _megapixels(text: str) -> float:

@@ -8,6 +8,7 @@ from cbir.commands import options
 from cbir.commands.limits import Limit, limit_of
 from cbir.commands.montage import STDIN_NAME, Montage
 from cbir.commands.options import Parser, Usage
+from cbir.commands.sheets import add_montage
 from cbir.commands.stores import store_to_read, without_store
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadIndex, BadSource, BadSpec
@@ -67,10 +68,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--result-path", metavar="DIR", help="the folder in which the index's ids are found"
     )
-    parser.add_argument(
-        "--montage", metavar="FILE", help="where to draw (default: results/QUERY.jpg for each)"
-    )
-    parser.add_argument("--no-montage", action="store_true", help="draw nothing")
+    add_montage(parser, "QUERY")
     parser.add_argument("--show", action="store_true", help="open the drawing in a window")
     options.add_max_megapixels(parser)
     options.add_store(parser)
@@ -100,7 +98,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
             if isinstance(result, Described):
                 for name, hits in _search(searcher, result.ids, result.vectors, args.limit, limit):
                     _report(terminal, name, index, searcher.distance, hits, limit)
-                    montage.add(terminal, name, hits)
+                    montage.add(name, hits)
                     found += 1
             else:
                 failures += result.failures

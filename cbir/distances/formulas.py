@@ -1,18 +1,20 @@
 """The distances, each twice: exactly, and as a score that a block of vectors gets quickly.
 
-An exact formula is float64, on one query (d,) and candidate rows (c, d). A score is float32, on
+An exact formula is float64, on rows (c, d) and as many others, or one (d,). A score is float32, on
 some queries and a transposed block, orders as the distance does, and is off by at most its
 `slack`; who searches by scores keeps everything within the slack and settles it exactly.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbir.compiled import Engine
 from cbir.distances.column_sums import column_sums
+from cbir.errors import BadSpec, did_you_mean
 from cbir.types import Vectors
 
 Exact = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -33,6 +35,11 @@ class Asked:
         wide = vectors.astype(np.float64)
         return cls(vectors, wide.sum(1), np.einsum("qd,qd->q", wide, wide), nonnegative, engine)
 
+    @cached_property
+    def opposite(self) -> Vectors:
+        """The queries turned round and of length 1, or 0."""
+        return self.vectors * -_inverse(self.squares)[:, None]
+
 
 @dataclass(frozen=True)
 class Block:
@@ -49,7 +56,7 @@ Slack = Callable[[Asked, Block], float]
 
 @dataclass(frozen=True)
 class Distance:
-    """A named distance. `from_score` turns scores into distances.
+    """A named distance. `from_score` turns scores into distances, and `to_score` back.
 
     `by_column`: its score is a column sum, whose compiled form leaves the interpreter free, so
     that threads help. The others spend their time in matrix products, which bring their own.
@@ -60,6 +67,7 @@ class Distance:
     score: Score
     magnitude: Slack
     from_score: Callable[[NDArray], NDArray] = lambda score: score
+    to_score: Callable[[float], float] = lambda distance: distance
     nonnegative: bool = False
     by_column: bool = False
 
@@ -85,16 +93,22 @@ def _chi2_score(asked: Asked, block: Block) -> NDArray[np.float32]:
 
 def _cosine(a: NDArray, b: NDArray) -> NDArray:
     # Sums by row, because a matrix product rounds equal rows differently in different places.
-    lengths = np.sqrt(np.square(a).sum()) * np.sqrt(np.square(b).sum(1))
+    lengths = np.sqrt(np.square(a).sum(-1)) * np.sqrt(np.square(b).sum(1))
     cosines = np.divide((b * a).sum(1), lengths, out=np.zeros(len(b)), where=lengths > 0)
     return np.maximum(1 - cosines, 0)
 
 
 def _cosine_score(asked: Asked, block: Block) -> NDArray[np.float32]:
-    lengths = np.sqrt(np.outer(asked.squares, block.squares))
-    products = (asked.vectors @ block.columns).astype(np.float64)
-    cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
-    return (1 - cosines).astype(np.float32)
+    # −cos, with as few passes over all scores as can be.
+    scores = asked.opposite @ block.columns
+    scores *= _inverse(block.squares)
+    return scores
+
+
+def _inverse(squares: NDArray[np.float64]) -> NDArray[np.float32]:
+    """One by the lengths, or 0."""
+    out = np.zeros_like(squares)
+    return np.divide(1, np.sqrt(squares), out=out, where=squares > 0).astype(np.float32)
 
 
 def _euclidean(a: NDArray, b: NDArray) -> NDArray:
@@ -131,7 +145,7 @@ def _hellinger_score(asked: Asked, block: Block) -> NDArray[np.float32]:
 
 
 def _intersection(a: NDArray, b: NDArray) -> NDArray:
-    larger = np.maximum(a.sum(), b.sum(1))
+    larger = np.maximum(a.sum(-1), b.sum(1))
     shared = np.minimum(a, b).sum(1)
     return 1 - np.divide(shared, larger, out=np.ones_like(larger), where=larger > 0)
 
@@ -167,22 +181,62 @@ def _root(score: NDArray) -> NDArray:
     return np.sqrt(np.maximum(score, 0))
 
 
+def _square(distance: float) -> float:
+    return distance * distance
+
+
 def _not_below_zero(score: NDArray) -> NDArray:
     return np.maximum(score, 0)
+
+
+def _beyond_opposite(score: NDArray) -> NDArray:
+    return np.maximum(score + 1, 0)
+
+
+def _less_one(distance: float) -> float:
+    return distance - 1
 
 
 DISTANCES = {
     distance.name: distance
     for distance in (
-        Distance("chi2", _chi2, _chi2_score, _mass, _not_below_zero, True, True),
-        Distance("cosine", _cosine, _cosine_score, _one, _not_below_zero),
-        Distance("euclidean", _euclidean, _euclidean_score, _energy, _root),
+        Distance(
+            "chi2", _chi2, _chi2_score, _mass, _not_below_zero, nonnegative=True, by_column=True
+        ),
+        Distance("cosine", _cosine, _cosine_score, _one, _beyond_opposite, _less_one),
+        Distance("euclidean", _euclidean, _euclidean_score, _energy, _root, _square),
         Distance(
             "manhattan", _manhattan, _manhattan_score, _length, _not_below_zero, by_column=True
         ),
-        Distance("hellinger", _hellinger, _hellinger_score, _mass, _root, True),
         Distance(
-            "intersection", _intersection, _intersection_score, _one, _not_below_zero, True, True
+            "hellinger", _hellinger, _hellinger_score, _mass, _root, _square, nonnegative=True
+        ),
+        Distance(
+            "intersection",
+            _intersection,
+            _intersection_score,
+            _one,
+            _not_below_zero,
+            nonnegative=True,
+            by_column=True,
         ),
     )
 }
+
+
+def get(name: str) -> Distance:
+    """The distance of this name; BadSpec with a suggestion otherwise."""
+    if name not in DISTANCES:
+        raise BadSpec(f"no distance is called {name!r}{did_you_mean(name, list(DISTANCES))}")
+    return DISTANCES[name]
+
+
+def check(name: str, nonnegative: bool) -> Distance:
+    """The distance, if vectors that are (or are not) all non-negative may be given to it."""
+    distance = get(name)
+    if distance.nonnegative and not nonnegative:
+        raise BadSpec(
+            f"{name} needs values that are not negative, and these vectors have some; "
+            "use cosine, euclidean or manhattan"
+        )
+    return distance

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cbir import distances
+from cbir.downloads import Web
 from cbir.errors import BadSpec
 from cbir.evaluation import tuned
 from cbir.evaluation.collecting import Collected, collect, sides_of
@@ -42,7 +43,8 @@ def unwatched(_: str) -> Iterator[Progress]:
 class Question:
     """What is compared on which queries, and what counts as right.
 
-    `rate`: the share of false matches that cut-offs are told for. `command` asks it all again.
+    `rate`: the share of false matches that cut-offs are told for. `web`: how tables of URLs are
+    downloaded. `command` asks it all again.
     """
 
     dataset: str
@@ -57,6 +59,7 @@ class Question:
     rate: float = RATE
     depth: int = DEPTH
     seed: int = 0
+    web: Web | None = None
     command: str = "cbir compare"
 
 
@@ -117,7 +120,7 @@ def compare(
     """Describes whatever the store does not have, and compares. Runs are written to that folder."""
     settings = settings or Settings()
     entries, rule = Entries.of(question), item_rule(question.rule)
-    gallery = open_dataset(question.dataset)
+    gallery = open_dataset(question.dataset, question.web)
     pictures = list(gallery.pictures())
     asking, asked_by = _asking(question, gallery, pictures)
     edits = question.labels == EDITS
@@ -162,7 +165,7 @@ def _asking(
         return edited, list(edited.pictures())
     if not question.queries:
         return gallery, pictures
-    asking = open_dataset(question.queries)
+    asking = open_dataset(question.queries, question.web)
     return asking, list(asking.pictures())
 
 

@@ -107,7 +107,7 @@ def all_distances(
 
 
 def _settled(
-    distances: NDArray[np.float32], near: Numbers, exact: NDArray[np.float64]
+    distances: NDArray[np.float32], near: Numbers, exact: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """The distances with those of the nearest made exact, and all others behind them."""
     behind = np.nextafter(exact[-1].astype(np.float32), np.float32(np.inf))

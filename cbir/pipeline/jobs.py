@@ -31,10 +31,17 @@ class Wanted(NamedTuple):
     too_large: bool = False
     """For this run's limit, as the store remembers it: to be looked at, and refused."""
 
-    def is_complete(self) -> bool:
-        """Whether there is nothing left to make, so that it need not be read."""
+    stamp: str = ""
+    """What the content was known by, where only the source can tell whether it still is."""
+
+    def has_all(self) -> bool:
+        """Whether there is nothing left to make, if the picture still has this content."""
         made = self.content is not None and all(vector is not None for vector in self.vectors)
         return made and not self.too_large
+
+    def is_complete(self) -> bool:
+        """Whether it need not even be asked for."""
+        return self.has_all() and not self.stamp
 
 
 class Seen(NamedTuple):

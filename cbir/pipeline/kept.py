@@ -30,6 +30,7 @@ class Kept:
         self.store, self.jobs, self.settings = store, jobs, settings
         self.origin: str | None = getattr(source, "origin", None)
         self.stamp: Callable[[Picture], str] | None = getattr(source, "stamp", None)
+        self.asks = hasattr(source, "fetch")
         self.none: tuple[None, ...] = (None,) * len(jobs)
         self.dims = [job.recipe.dim for job in jobs]
 
@@ -94,22 +95,35 @@ class Kept:
 
     def _known(self, pictures: Sequence[Picture]) -> Iterator[Wanted]:
         """Each picture with its content and vectors, as far as they are known by its stamp."""
-        origin, contents = self.origin, dict[str, bytes]()
-        if origin is not None:
-            contents = self._ask(lambda store: store.known(origin, pictures), contents)
-        distinct = list(set(contents.values()))
+        seen = self._remembered(pictures)
+        distinct = list({content for _, content in seen.values()})
         found = [self.described(job, distinct) if distinct else {} for job in self.jobs]
         large: set[bytes] = set()
         if distinct:
             limit = self.settings.max_pixels
             large = self._ask(lambda store: store.larger(distinct, limit), large)
         for picture in pictures:
-            content = contents.get(picture.id)
-            if content is None:
+            if picture.id not in seen:
                 yield Wanted(picture, None, self.none)
-            else:
-                vectors = [some.get(content) for some in found]
-                yield Wanted(picture, content, vectors, content in large)
+                continue
+            stamp, content = seen[picture.id]
+            vectors = [some.get(content) for some in found]
+            unsure = "" if picture.stamp else stamp
+            yield Wanted(picture, content, vectors, content in large, unsure)
+
+    def _remembered(self, pictures: Sequence[Picture]) -> dict[str, tuple[str, bytes]]:
+        """Stamp and content of those whose stamp is as it was, or that can be asked for by it."""
+        origin = self.origin
+        if origin is None:
+            return {}
+        stamps = {p.id: p.stamp for p in pictures if p.stamp or self.asks}
+        seen: dict[str, tuple[str, bytes]] = {}
+        seen = self._ask(lambda store: store.remembered(origin, list(stamps)), seen)
+        return {
+            id: (stamp, content)
+            for id, (stamp, content) in seen.items()
+            if stamp and stamps[id] in ("", stamp)
+        }
 
     def _ask(self, question: Callable[[Store], Answer], instead: Answer) -> Answer:
         """What the store says; `instead` without one, and from then on if it may fail and does."""

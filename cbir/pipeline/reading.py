@@ -1,21 +1,17 @@
-"""From a source to prepared pictures: threads that read, decode and prepare some tasks ahead."""
+"""From a source to prepared pictures: what one thread does with a task."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from cbir.errors import BadPicture, CbirError
 from cbir.images import Header, check_size, decode, has_white_border, read_header, working_bytes
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
-from cbir.opencv import cv2
 from cbir.pipeline.batching import reason
 from cbir.pipeline.jobs import Entry, Job, Seen, Task, Wanted
 from cbir.pipeline.kept import Kept
 from cbir.pipeline.memory import Memory
-from cbir.types import Failure, Image, Picture, Source
+from cbir.types import Failure, Fetched, Image, Picture, Source
 
 SMALL = 4 << 20
 """Decoding that takes less is not counted: a thread decodes one picture at a time."""
@@ -23,9 +19,7 @@ SMALL = 4 << 20
 TINY = 64 << 10
 """Prepared pictures that are smaller are not counted: tasks in work are few, and so are these."""
 
-TASK = 32
-"""Pictures a task, at most: handing each over by itself would cost a tenth of the time."""
-
+Fetch = Callable[[Picture, str, Callable[[int], None]], Fetched | None]
 Decoded = dict[int | None, Image]  # by the short side that was asked for
 
 
@@ -36,10 +30,18 @@ class Reader:
     """
 
     def __init__(
-        self, source: Source, jobs: Sequence[Job], kept: Kept, max_pixels: int, memory: Memory
+        self,
+        source: Source,
+        jobs: Sequence[Job],
+        kept: Kept,
+        max_pixels: int,
+        memory: Memory,
+        digests: bool,
     ):
         self.source, self.jobs, self.kept = source, jobs, kept
-        self.max_pixels, self.memory = max_pixels, memory
+        self.max_pixels, self.memory, self.digests = max_pixels, memory, digests
+        self.fetch: Fetch | None = getattr(source, "fetch", None)
+        self.connections: int = getattr(source, "connections", 0)
 
     def run(self, number: int, wanted: Sequence[Wanted]) -> Task:
         task = Task(len(self.jobs))
@@ -50,13 +52,49 @@ class Reader:
                 task.failed.append(Failure(one.picture.id, str(error)))
         return task
 
+    def close(self) -> None:
+        """Ends what the source is being asked for; it may be asked again later."""
+        close = getattr(self.source, "close", None)
+        if close is not None:
+            close()
+
     def _one(self, number: int, wanted: Wanted, task: Task) -> None:
+        held: list[int] = []
+        try:
+            fetched = self._fetched(number, wanted, held)
+            if fetched is None:
+                task.add_ready(wanted.picture.id, wanted.content, wanted.vectors)
+            else:
+                self._look_at(number, wanted, *fetched, task)
+        finally:
+            self.memory.release(sum(held))
+
+    def _fetched(
+        self, number: int, wanted: Wanted, held: list[int]
+    ) -> tuple[Picture, bytes] | None:
+        """The picture, with the stamp of its bytes; None if it has not changed since it was known.
+
+        What large ones take of the budget on their way is added to `held`.
+        """
         picture = wanted.picture
-        data = self.source.read(picture)
+        if self.fetch is None:
+            return picture, self.source.read(picture)
+
+        def room(size: int) -> None:
+            self.memory.acquire(number, size)
+            held.append(size)
+
+        fetched = self.fetch(picture, wanted.stamp if wanted.has_all() else "", room)
+        return None if fetched is None else (Picture(picture.id, fetched.stamp), fetched.data)
+
+    def _look_at(
+        self, number: int, wanted: Wanted, picture: Picture, data: bytes, task: Task
+    ) -> None:
+        """Takes down what is known of these bytes, and prepares what is not."""
         header = read_header(data)
         check_size(header, self.max_pixels)
         content, vectors = None, wanted.vectors
-        if self.kept.store is not None:
+        if self.digests:
             content = sha256(data).digest()
             before = vectors if content == wanted.content else self.kept.none
             vectors = self.kept.find(content, before)
@@ -65,7 +103,8 @@ class Reader:
         white = None
         if missing:
             items, white = self._items(number, data, header, missing, task)
-        if content is not None and content != wanted.content:
+        known = content == wanted.content and wanted.stamp in ("", picture.stamp)
+        if content is not None and not known:
             task.seen.append(Seen(picture, content, header.pixels, white))
         for job, vector in zip(self.jobs, vectors, strict=True):
             entry = Entry(picture.id, content, None, vector)
@@ -133,57 +172,3 @@ def _prepared(images: Mapping[int | None, Image], jobs: Sequence[Job]) -> dict[i
                 raise
             items[job.number] = error
     return items
-
-
-def in_order(reader: Reader, work: Iterable[Task | list[Wanted]], threads: int) -> Iterator[Task]:
-    """Runs what is to be read in threads, some ahead, and gives all results in order."""
-    remaining = iter(work)
-    waiting: deque[Future[Task]] = deque()
-    started = finished = 0
-    pool = ThreadPoolExecutor(threads, "cbir-read")
-    try:
-        with _one_thread_each(threads):
-            while True:
-                while len(waiting) < 3 * threads and (some := next(remaining, None)) is not None:
-                    waiting.append(_under_way(pool, reader, started, some))
-                    started += 1
-                if not waiting:
-                    return
-                reader.memory.now_oldest(finished)
-                yield waiting.popleft().result()
-                finished += 1
-    finally:
-        for future in waiting:
-            future.cancel()
-        reader.memory.open_up()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _under_way(
-    pool: ThreadPoolExecutor, reader: Reader, number: int, work: Task | list[Wanted]
-) -> Future[Task]:
-    if isinstance(work, list):
-        return pool.submit(reader.run, number, work)
-    done: Future[Task] = Future()
-    done.set_result(work)
-    return done
-
-
-def task_size(reader: Reader, pictures: Iterable[Picture], threads: int) -> int:
-    """How many pictures a task has."""
-    if not all(job.recipe.prepares for job in reader.jobs):
-        return 1  # what is not made small stays whole until it is described
-    if isinstance(pictures, Sized):  # a few large photos are to keep all threads busy
-        return max(1, min(TASK, len(pictures) // (8 * threads)))
-    return TASK
-
-
-@contextmanager
-def _one_thread_each(threads: int) -> Iterator[None]:
-    """Keeps OpenCV from starting threads of its own below ours."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1 if threads > 1 else before)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -1,22 +1,32 @@
-"""Where pictures come from: a folder, or a table of paths."""
+"""Where pictures come from: a folder, or a table of paths and URLs."""
 
 import os
 from pathlib import Path
 
+from cbir.downloads import Web
 from cbir.errors import BadSource, did_you_mean
 from cbir.files import why_not
 from cbir.sources.files import Files
 from cbir.sources.folder import Folder
-from cbir.sources.table import SUFFIXES, Table
+from cbir.sources.table import Table, id_of
+from cbir.tables import SUFFIXES
 
-__all__ = ["SAMPLES", "Files", "Folder", "Table", "open_dataset"]
+__all__ = ["SAMPLES", "Files", "Folder", "Table", "id_of", "open_dataset"]
 
 SAMPLES = Path("data/dataset")
 """Where data sets live that are called by their name alone."""
 
 
-def open_dataset(text: str) -> Folder | Table:
-    """The folder, named data set or table that a person means; BadSource when there is none."""
+def open_dataset(
+    text: str,
+    web: Web | None = None,
+    delimiter: str | None = None,
+    image_column: str | None = None,
+) -> Folder | Table:
+    """The folder, named data set or table that a person means; BadSource when there is none.
+
+    The others are for tables: how to download, and if not by the rules, its delimiter and column.
+    """
     if not text:
         raise BadSource("--dataset is empty; give a folder")
     given = Path(text)
@@ -31,7 +41,7 @@ def open_dataset(text: str) -> Folder | Table:
         if path.is_dir():
             return Folder(path)
         if path.is_file() and path.suffix.lower() in SUFFIXES:
-            return Table(path)
+            return Table(path, delimiter, image_column, web)
     if given.exists():
         raise BadSource(f"{text} is neither a folder nor a table ({', '.join(SUFFIXES)})")
     named = sorted(p.name for p in SAMPLES.glob("*") if p.is_dir()) if SAMPLES.is_dir() else []

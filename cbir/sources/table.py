@@ -1,86 +1,105 @@
-"""A table whose last column names pictures: CSV, TSV or Parquet."""
+"""A table that names pictures in one of its columns, by paths and URLs alike."""
 
 import os
 import posixpath
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cbir.errors import BadPicture, BadSource
+from cbir.downloads import Downloader, Web, is_url, without_credentials
+from cbir.errors import BadPicture
 from cbir.files import read_regular, regular, stamp
-from cbir.types import Failure, Picture
-
-SUFFIXES = (".csv", ".tsv", ".parquet")
+from cbir.tables import picture_column, read_table
+from cbir.types import Failure, Fetched, Picture
 
 
 class Table:
-    """A picture's id is its path as the table gives it, relative to the table's own folder.
+    """A picture's id is its path relative to the table's own folder, or its URL.
 
-    A path that leads out of that folder is a failure: a table may come from a stranger.
-    `origin` says which table it is, however it was named.
+    A path that leads out of that folder is a failure, unless `web` allows what is local: a table
+    may come from a stranger. `origin` says which table it is, however it was named.
     """
 
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
+    def __init__(
+        self,
+        path: str | Path,
+        delimiter: str | None = None,
+        image_column: str | None = None,
+        web: Web | None = None,
+    ):
+        self.path, self.delimiter, self.image_column = Path(path), delimiter, image_column
+        self.web = web or Web()
         self.root = self.path.parent
         self.origin = os.path.realpath(self.path)
         self.failures: list[Failure] = []
         self.complete = True  # a table names all there is
+        self._urls: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._downloader: Downloader | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many pictures can be asked for at a time; 0 if none has to be, as far as is known."""
+        return self.web.connections if self._urls else 0
 
     def pictures(self) -> Iterator[Picture]:
-        """Each named picture once, sorted by id."""
-        self.failures = []
-        for name in sorted(set(self._names())):
+        """Each named picture once, sorted by id. Those at URLs have no stamp yet."""
+        self.failures, self._urls = [], {}
+        names = {id_of(name): name for name in reversed(self.names()) if name}
+        self._urls = {id: name.strip() for id, name in names.items() if is_url(id)}
+        for id in sorted(names):
+            if id in self._urls:
+                yield Picture(id, "")
+                continue
             try:
-                status = regular(os.path.join(self.root, self._inside(name)))
-                yield Picture(name, stamp(status))
+                yield Picture(id, stamp(regular(self._path(id))))
             except BadPicture as error:
-                self.failures.append(Failure(name, str(error)))
+                self.failures.append(Failure(id, str(error)))
+
+    def names(self) -> list[str]:
+        """The cell of each row that names its picture, as it is written; empty if none does."""
+        table = read_table(self.path, self.delimiter)
+        column = table.column(picture_column(table, self.image_column))
+        return [name or "" for name in column.to_pylist()]
+
+    def fetch(
+        self, picture: Picture, stamp: str = "", room: Callable[[int], None] = lambda size: None
+    ) -> Fetched | None:
+        """The picture's bytes; None for one at a URL whose server says that it has not changed."""
+        if not is_url(picture.id):
+            return Fetched(read_regular(self._path(picture.id)), picture.stamp)
+        with self._lock:
+            if self._downloader is None:
+                self._downloader = Downloader(self.web)
+            downloader = self._downloader
+        return downloader.fetch(self._urls.get(picture.id, picture.id), stamp, room)
 
     def read(self, picture: Picture) -> bytes:
-        return read_regular(os.path.join(self.root, self._inside(picture.id)))
+        fetched = self.fetch(picture)
+        if fetched is None:
+            raise BadPicture("its server says that it has not changed, and was not asked that")
+        return fetched.data
 
     def stamp(self, picture: Picture) -> str:
-        """Its stamp as it is now."""
-        return stamp(regular(os.path.join(self.root, self._inside(picture.id))))
+        """Its stamp as it is now; of one at a URL, the one that came with its bytes."""
+        return picture.stamp if is_url(picture.id) else stamp(regular(self._path(picture.id)))
 
-    def _names(self) -> list[str]:
-        import pyarrow as pa
-        from pyarrow import csv, parquet
+    def close(self) -> None:
+        """Ends all downloads. A picture may still be asked for later."""
+        with self._lock:
+            downloader, self._downloader = self._downloader, None
+        if downloader is not None:
+            downloader.close()
 
-        try:
-            if self.path.suffix.lower() == ".parquet":
-                table = parquet.read_table(self.path)
-            else:
-                delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
-                table = csv.read_csv(
-                    self.path,
-                    parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                )
-        except (pa.ArrowException, OSError) as error:
-            raise BadSource(f"can't read the table {self.path}: {_first_line(error)}") from error
-        if not table.num_columns or not table.num_rows:
-            raise BadSource(f"the table {self.path} has no rows")
-        # pandas stores an index of its own behind the columns.
-        columns = [name for name in table.column_names if not name.startswith("__index_level_")]
-        column = table.column(table.column_names.index(columns[-1]) if columns else 0)
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
-            raise BadSource(f"the last column of {self.path} must hold paths of pictures")
-        names = [name for name in column.to_pylist() if name]
-        return [name if _is_url(name) else posixpath.normpath(name) for name in names]
-
-    def _inside(self, name: str) -> str:
-        if _is_url(name):
-            raise BadPicture("pictures at URLs are not supported yet; download them first")
-        if os.path.isabs(name) or name.split("/")[0] == "..":
-            raise BadPicture("it lies outside the table's folder")
-        return name
+    def _path(self, id: str) -> str:
+        outside = os.path.isabs(id) or id.split("/")[0] == ".."
+        if outside and not self.web.allow_local:
+            raise BadPicture("it lies outside the table's folder; --allow-local allows that")
+        return os.path.join(self.root, id)
 
 
-def _is_url(name: str) -> bool:
-    return "://" in name
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def id_of(name: str) -> str:
+    """The id of the picture that a cell names. User and password of a URL are no part of it."""
+    if is_url(name.strip()):
+        return without_credentials(name.strip())
+    return posixpath.normpath(name)

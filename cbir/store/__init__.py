@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -37,8 +37,10 @@ AND typeof(sha256) = 'blob' AND length(sha256) = 32"""
 VECTORS = """SELECT sha256, data FROM kinds CROSS JOIN contents CROSS JOIN descriptions
 ON content = contents.id AND kind = kinds.id WHERE spec = ? AND transform = ? AND sha256 IN ({})
 AND typeof(data) = 'blob' AND dim > 0 AND length(data) = 4 * dim"""
+DESCRIBED = VECTORS.replace("SELECT sha256, data", "SELECT sha256")
 PIXELS = """SELECT sha256, pixels FROM contents
 WHERE sha256 IN ({}) AND typeof(pixels) = 'integer'"""
+WHITE = """SELECT sha256, white FROM contents WHERE sha256 IN ({}) AND white IN (0, 1)"""
 ACTIVE = """UPDATE pictures SET active = id IN temp.walked
 WHERE source = ? AND active != (id IN temp.walked)"""
 
@@ -78,16 +80,22 @@ class Store:
 
     def known(self, source: str, pictures: Sequence[Picture]) -> dict[str, bytes]:
         """The SHA-256 of the pictures whose stamp is as it was, by id; none for empty stamps."""
-        stamps = {p.id: p.stamp for p in pictures if p.stamp and is_utf8(p.id)}
+        stamps = {p.id: p.stamp for p in pictures if p.stamp}
+        seen = self.remembered(source, list(stamps))
+        return {id: content for id, (stamp, content) in seen.items() if stamp == stamps[id]}
+
+    def remembered(self, source: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
+        """The stamp and the SHA-256 that pictures had when they were last read, by id."""
+        ids = [id for id in ids if is_utf8(id)]
         seen: dict[str, tuple[str, bytes]] = {}
         with self._lock, told(self.path):
-            for ids in pieces(list(stamps)):
-                values = [source_bytes(source), *ids]
-                for id, *found in self._connection.execute(KNOWN.format(marks(ids)), values):
+            for some in pieces(ids):
+                values = [source_bytes(source), *some]
+                for id, *found in self._connection.execute(KNOWN.format(marks(some)), values):
                     seen[id] = found[0], found[1]
             pending = self._pending.pictures(source)
-            seen |= {id: pending[id] for id in pending.keys() & stamps.keys()}
-        return {id: content for id, (stamp, content) in seen.items() if stamp == stamps[id]}
+            seen |= {id: pending[id] for id in pending.keys() & set(ids)}
+        return seen
 
     def vectors(self, spec: str, transform: str, contents: Sequence[bytes]) -> dict[bytes, Vectors]:
         """The vectors (d,) of those of these contents that have one, by content. Read-only."""
@@ -100,14 +108,25 @@ class Store:
             found.update((some, pending[some]) for some in contents if some in pending)
         return _finite(found)
 
+    def described(self, spec: str, transform: str, contents: Sequence[bytes]) -> set[bytes]:
+        """Those of these contents that have a vector."""
+        with self._lock, told(self.path):
+            found = self._pending.vectors(spec, transform).keys() & set(contents)
+            for some in pieces(contents):
+                query, values = DESCRIBED.format(marks(some)), [spec, transform, *some]
+                found.update(content for (content,) in self._connection.execute(query, values))
+        return found
+
+    def white(self, contents: Sequence[bytes]) -> dict[bytes, bool]:
+        """Whether the border of these contents is white, of those where that is known."""
+        with self._lock:
+            found = self._facts(WHITE, contents, self._pending.white())
+        return {content: bool(white) for content, white in found.items()}
+
     def larger(self, contents: Sequence[bytes], limit: int) -> set[bytes]:
         """Those of these contents that are known to have more pixels than this."""
-        found: dict[bytes, int] = {}
-        with self._lock, told(self.path):
-            for some in pieces(contents):
-                found.update(self._connection.execute(PIXELS.format(marks(some)), some))
-            pending = self._pending.pixels()
-            found.update((some, pending[some]) for some in contents if some in pending)
+        with self._lock:
+            found = self._facts(PIXELS, contents, self._pending.pixels())
         return {content for content, pixels in found.items() if pixels > limit}
 
     def add(self, spec: str, transform: str, contents: Sequence[bytes], vectors: Vectors) -> None:
@@ -173,6 +192,16 @@ class Store:
             removed = housekeeping.remove_unused(self._connection)
             housekeeping.shrink(self._connection)
             return removed._replace(bytes=max(0, before - file_bytes(self.path)))
+
+    def _facts(
+        self, query: str, contents: Sequence[bytes], pending: Mapping[bytes, int]
+    ) -> dict[bytes, int]:
+        """One number by content, of those that have it: in the file or pending."""
+        found: dict[bytes, int] = {}
+        with told(self.path):
+            for some in pieces(contents):
+                found.update(self._connection.execute(query.format(marks(some)), some))
+        return found | {some: pending[some] for some in contents if some in pending}
 
     def _commit_if_due(self) -> None:
         waited = time.monotonic() - self._committed

@@ -65,6 +65,10 @@ class Pending:
         """How many they are, where that is known, by content."""
         return self._pixels
 
+    def white(self) -> dict[bytes, bool]:
+        """Whether their borders are white, where that is known, by content."""
+        return {content: white for content, white in self._white.items() if white is not None}
+
     def vectors(self, spec: str, transform: str) -> dict[bytes, bytes]:
         """Little-endian float32, by content."""
         return self._vectors.get((spec, transform), {})

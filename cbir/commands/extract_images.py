@@ -1,0 +1,148 @@
+"""Fetch the pictures of a catalogue into a folder, as a manifest lists them."""
+
+import time
+from argparse import ArgumentTypeError, Namespace
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from cbir.commands import failures, options
+from cbir.commands.options import Parser, Usage
+from cbir.commands.terminal import Terminal, seconds
+from cbir.downloads import Web
+from cbir.errors import BadSource
+from cbir.extraction import ID, PRODUCT, Manifest, check_values, fetch_all, parse, read_manifest
+from cbir.types import Failure
+
+EXAMPLES = """examples:
+  cbir extract-images --manifest pictures.csv.gz --url-template 'https://example.org/{id}.jpg' \\
+      --out data/dataset/shoes
+  cbir extract-images --domain-id 0341 --dpt-number 371 \\
+      --manifest 's3://bucket/lists/{domain_id}_{dpt_number}.gz' \\
+      --url-template 'https://example.org/p{id}/{product_id_model}.jpg' --out data/dataset/hockey
+
+The manifest has a row for each picture, with at least the columns product_id_model and id. A
+picture is saved as <product>_<id>.jpg (or .png, … as its bytes are), so that pictures of a product
+are one item. What is there already is not fetched again: run it once more to go on.
+"""
+FLAGS = {"domain_id": "--domain-id", "dpt_number": "--dpt-number"}
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--manifest",
+        required=True,
+        metavar="F",
+        help="s3://BUCKET/KEY or a file: CSV, as it is or gzip; {domain_id} and {dpt_number} are "
+        "filled in. S3 is asked with the credentials that boto3 finds by itself",
+    )
+    parser.add_argument("--domain-id", metavar="N", help="for {domain_id}, such as 0341")
+    parser.add_argument("--dpt-number", metavar="N", help="for {dpt_number}, such as 371")
+    parser.add_argument(
+        "--url-template",
+        required=True,
+        metavar="T",
+        help="where a picture is: a URL with {id}, {product_id_model}, {domain_id}, {dpt_number}",
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder to save to")
+    parser.add_argument(
+        "--limit-rate",
+        type=_rate,
+        metavar="N",
+        help="requests a second at most (default: no limit)",
+    )
+    parser.add_argument(
+        "--tries",
+        type=options.positive,
+        default=Web().tries,
+        metavar="N",
+        help="requests for a picture that may come another time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--endpoint-url", metavar="U", help="an S3 server other than Amazon's (or AWS_ENDPOINT_URL)"
+    )
+    options.add_web(parser)
+    failures.add_failures(parser, beside="the pictures")
+    options.add_output(parser)
+
+
+class Counts(NamedTuple):
+    new: int
+    unchanged: int
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    started = time.monotonic()
+    values = {name: getattr(args, name) for name in FLAGS}
+    place = parse(args.manifest, "--manifest", list(FLAGS))
+    url = parse(args.url_template, "--url-template", [ID, PRODUCT, *FLAGS])
+    for template in (place, url):
+        check_values(template, values, FLAGS)
+    folder = _folder(args.out)
+    if args.failures:
+        failures.check_place(Path(args.failures), ())
+    given = {name: value for name, value in values.items() if value}
+    manifest = read_manifest(place.filled(given), url, given, args.endpoint_url)
+    counts, failed = _fetch(args, manifest, folder, terminal)
+    failed = sorted({*manifest.failures, *failed})
+    listed_in = Path(args.failures) if args.failures else failures.place(folder)
+    failures.write(listed_in, failed, keep=bool(args.failures))
+    if not sum(counts):
+        first = failed[0]
+        raise BadSource(
+            f"no picture could be fetched ({first.id}: {first.reason}); all are listed in "
+            f"{listed_in}"
+        )
+    took = seconds(started)
+    record = {"out": str(folder), "pictures": sum(counts), **counts._asdict()}
+    terminal.record(record | {"failed": len(failed), "seconds": took})
+    terminal.note(
+        f"{folder}: {sum(counts)} pictures ({counts.new} new, {counts.unchanged} there already) "
+        f"in {took:.1f} s"
+    )
+    terminal.failures(failed, listed_in)
+    return 1 if failed else 0
+
+
+def _fetch(
+    args: Namespace, manifest: Manifest, folder: Path, terminal: Terminal
+) -> tuple[Counts, list[Failure]]:
+    web = replace(options.web(args), tries=args.tries, rate=args.limit_rate)
+    new = unchanged = 0
+    failed = list[Failure]()
+    with (
+        terminal.progress("fetching") as progress,
+        closing(fetch_all(manifest.wanted, folder, web)) as outcomes,
+    ):
+        try:
+            for number, outcome in enumerate(outcomes, 1):
+                if outcome.failed:
+                    failed.append(Failure(outcome.wanted.shown, outcome.failed))
+                new += outcome.new
+                unchanged += not outcome.new and not outcome.failed
+                progress(number, len(manifest.wanted))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"stopped; {new} pictures were fetched and stay, run it again to go on"
+            ) from None
+    return Counts(new, unchanged), failed
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise Usage("--out is empty; give a folder")
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise Usage(f"--out {text} is a file, not a folder")
+    return path
+
+
+def _rate(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise ArgumentTypeError(f"{text!r} is not a number of requests a second")
+    return number

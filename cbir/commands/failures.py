@@ -1,0 +1,64 @@
+"""The list of what a run left out: `failures.csv` beside what is written, or where a person says.
+
+A list of failures takes the place of a list of failures, and of nothing else.
+"""
+
+import csv
+import io
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from cbir.commands.options import Parser, Usage
+from cbir.errors import CbirError
+from cbir.files import check_output, replacing
+from cbir.types import Failure
+
+HEADER = ["id", "reason"]
+
+
+def add_failures(parser: Parser, beside: str) -> None:
+    parser.add_argument(
+        "--failures",
+        metavar="F",
+        help=f"where to list pictures that failed (default: failures.csv beside {beside})",
+    )
+
+
+def check_place(path: Path, outputs: Collection[Path]) -> None:
+    """Refuses another file's name, one of these outputs for instance; asked before the work."""
+    check_output(path)
+    other = path.exists() and path.stat().st_size and not is_list(path)
+    if other or path in outputs:
+        raise Usage(f"--failures {path} is another file's name; give one of its own")
+
+
+def write(path: Path, failures: Sequence[Failure], keep: bool) -> None:
+    """The list of what failed. Without any, an earlier run's list goes away, unless kept."""
+    if not failures:
+        if not keep and is_list(path):
+            path.unlink()
+        return
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([HEADER, *failures])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CbirError(f"can't make the folder {path.parent}: {error.strerror}") from error
+    with replacing(path) as file:
+        file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def place(folder: Path) -> Path:
+    """failures.csv, or with a number if a file of that name is somebody else's."""
+    path, number = folder / "failures.csv", 1
+    while path.exists() and not is_list(path):
+        number += 1
+        path = folder / f"failures-{number}.csv"
+    return path
+
+
+def is_list(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.readline(100).rstrip() == ",".join(HEADER).encode()

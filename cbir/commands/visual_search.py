@@ -1,0 +1,187 @@
+"""Find the items of a catalogue that look most like a photo, each once."""
+
+import argparse
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cbir.catalogue import Catalogue, ItemHit, visual_search
+from cbir.commands import catalogues, options
+from cbir.commands.montage import quiet_words
+from cbir.commands.options import Parser, Usage
+from cbir.commands.sheets import Sheets, add_montage, is_among, is_below, thumbnail
+from cbir.commands.stores import store_to_read
+from cbir.commands.terminal import Terminal
+from cbir.errors import BadSource
+from cbir.images.transforms import TRANSFORMS
+from cbir.pipeline import Described, describe
+from cbir.plots import Tile
+from cbir.recipe import AnyRecipe
+from cbir.sources import Files, Folder, Table, open_dataset
+from cbir.types import Failure
+
+EXAMPLES = """examples:
+  cbir visual-search --dataset hockey_products -d mobilenet --image stick.jpg --number 3
+  cbir visual-search --dataset photos -d mobilenet:background=remove --image a.jpg b.jpg
+      (photos that people take; each is searched for by itself)
+  cbir visual-search --dataset photos -d mobilenet --image a.jpg --augment --white-background
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    catalogues.add_arguments(parser)
+    parser.add_argument(
+        "--image",
+        required=True,
+        action="extend",
+        nargs="+",
+        metavar="IMG",
+        help="photos to search for, each by itself: files, or folders of them",
+    )
+    parser.add_argument(
+        "--augment",
+        action="store_true",
+        help="also look at the catalogue's pictures mirrored and turned (without it: if the "
+        "feature store has them all so already)",
+    )
+    parser.add_argument(
+        "--white-background",
+        action="store_true",
+        help="only search pictures whose border is white",
+    )
+    limits = parser.add_mutually_exclusive_group()
+    limits.add_argument(
+        "--threshold", type=_limit, metavar="X", help="only items at most this distance away"
+    )
+    limits.add_argument(
+        "--min-similarity",
+        type=_limit,
+        metavar="S",
+        help="only items that are at least this similar, by the cosine (-1 to 1)",
+    )
+    add_montage(parser, "IMG")
+    catalogues.add_running(parser)
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    recipe = catalogues.recipe_of(args)
+    source, photos = open_dataset(args.dataset, options.web(args)), Files(args.image)
+    asked = list(photos.pictures())
+    if not asked:
+        raise BadSource(_nothing(photos.failures))
+    known = set[str]()
+    sheets = Sheets(args, terminal, partial(_is_picture, photos=photos, source=source, known=known))
+    catalogue, failures = catalogues.describe(
+        args, terminal, source, recipe, args.augment, reuse=True, white=args.white_background
+    )
+    known.update(catalogue.pictures)
+    most = _most_far(args, catalogue)
+    found = 0
+    for result in _searched(args, terminal, photos, recipe, catalogue):
+        if isinstance(result, Failure):
+            failures = [*failures, result]
+            continue
+        name, items = result
+        items = [item for item in items if item.hit.distance <= most]
+        _report(terminal, name, recipe, catalogue, items, several=len(asked) > 1)
+        _draw(args, sheets, name, photos, source, items)
+        found += 1
+    failures = sorted({*failures, *photos.failures})
+    if not found:
+        raise BadSource(_nothing(failures))
+    sheets.finish()
+    terminal.failures(failures)
+    return 1 if failures else 0
+
+
+def _searched(
+    args: Namespace, terminal: Terminal, photos: Files, recipe: AnyRecipe, catalogue: Catalogue
+) -> Iterator[tuple[str, list[ItemHit]] | Failure]:
+    """Each photo with the items that were found for it, or why it can't be searched for."""
+    pictures, settings = list(photos.pictures()), catalogues.settings_of(args, terminal)
+    with store_to_read(args, terminal) as store, terminal.without_chatter():
+        for result in describe(photos, pictures, [recipe], settings, store):
+            if isinstance(result, Described):
+                found = visual_search(catalogue, result.vectors, args.number)
+                yield from zip(result.ids, found, strict=True)
+            else:
+                yield from result.failures
+
+
+def _report(
+    terminal: Terminal,
+    name: str,
+    recipe: AnyRecipe,
+    catalogue: Catalogue,
+    items: Sequence[ItemHit],
+    several: bool,
+) -> None:
+    if several:
+        terminal.result(name)
+    records = []
+    for rank, (item, hit) in enumerate(items, start=1):
+        terminal.result(f"Most similar item number {rank} : {item}")
+        record: dict[str, Any] = {"rank": rank, "item": item, "id": hit.id}
+        record["distance"] = hit.distance
+        if catalogue.index.augmented:
+            record["transform"] = hit.transform
+        if catalogue.distance == "cosine":
+            record["similarity"] = 1 - hit.distance
+        records.append(record)
+    if not items:
+        terminal.result("nothing that near")
+    how = {"spec": recipe.spec, "distance": catalogue.distance}
+    terminal.record({"query": name, **how, "hits": records})
+
+
+def _draw(
+    args: Namespace,
+    sheets: Sheets,
+    name: str,
+    photos: Files,
+    source: Folder | Table,
+    items: Sequence[ItemHit],
+) -> None:
+    if not sheets.wanted:
+        return
+    max_pixels = round(args.max_megapixels * 1e6)
+    tiles = []
+    for rank, (item, hit) in enumerate(items, start=1):
+        image = thumbnail(source, hit.id, max_pixels)
+        turned = None if image is None else TRANSFORMS[hit.transform](image)
+        tiles.append(Tile(turned, str(rank), quiet_words(hit), item))
+    query = Tile(thumbnail(photos, name, max_pixels), "photo", "", name)
+    sheets.add(Path(name).stem, query, tiles)
+
+
+def _is_picture(path: Path, photos: Files, source: Folder | Table, known: set[str]) -> bool:
+    return is_among(path, photos.named) or is_below(path, source.root, known.__contains__)
+
+
+def _most_far(args: Namespace, catalogue: Catalogue) -> float:
+    """The distance from which on items don't count."""
+    if args.min_similarity is not None:
+        if catalogue.distance != "cosine":
+            raise Usage(
+                f"--min-similarity is about the cosine, and these distances are "
+                f"{catalogue.distance}; give --threshold, or --distance cosine"
+            )
+        return 1 - args.min_similarity
+    return float("inf") if args.threshold is None else args.threshold
+
+
+def _limit(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if number != number:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
+
+
+def _nothing(failures: Sequence[Failure]) -> str:
+    reason = "; ".join(f"{name}: {reason}" for name, reason in failures[:3])
+    return f"nothing to search for: {reason}"

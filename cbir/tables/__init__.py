@@ -1,0 +1,18 @@
+"""Tables of texts from anywhere: read with every check, written whole and harmless."""
+
+from cbir.tables.delimiters import delimiter_of
+from cbir.tables.formats import SUFFIXES, check_table
+from cbir.tables.reading import picture_column, read_open_table, read_table
+from cbir.tables.writing import like_a_formula, write_table, write_text
+
+__all__ = [
+    "SUFFIXES",
+    "check_table",
+    "delimiter_of",
+    "like_a_formula",
+    "picture_column",
+    "read_open_table",
+    "read_table",
+    "write_table",
+    "write_text",
+]

@@ -1,0 +1,70 @@
+"""One door for all tables: their format by name, their faults in one line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from cbir.errors import BadSource
+from cbir.tables import formats
+from cbir.tables.delimiters import delimiter_of
+from cbir.tables.opening import opened, unpacked
+from cbir.tables.parquet import is_text, read_parquet
+from cbir.tables.text import read_text
+from cbir.tables.wrong import Wrong, check_there, short
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PANDAS_INDEX = "__index_level_"
+
+
+def read_table(
+    path: str | Path, delimiter: str | None = None, columns: Sequence[str] | None = None
+) -> "pa.Table":
+    """A table's columns, all or those that are wanted, in that order; at least one row.
+
+    Text (`.csv`, `.tsv`, any other name but `.parquet`; gzip as well) has cells of text only,
+    exactly as they are written. Parquet keeps its types and may hold nulls. BadSource, in one line
+    with the place, for whatever is no such table.
+    """
+    try:
+        with opened(Path(path)) as file:
+            return read_open_table(file, str(path), delimiter, columns)
+    except Wrong as error:
+        raise BadSource(f"can't read the table {path}: {error}") from error
+
+
+def read_open_table(
+    file: IO[bytes],
+    name: str,
+    delimiter: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> "pa.Table":
+    """The same from an open file that can seek; its name tells the format, as a path does."""
+    suffix = formats.suffix_of(Path(name))
+    try:
+        if suffix == formats.PARQUET:
+            return read_parquet(file, columns)
+        given = None if delimiter is None else delimiter_of(delimiter)
+        usual = formats.DELIMITERS.get(suffix, ",")
+        return read_text(unpacked(file), given, usual, columns)
+    except Wrong as error:
+        raise BadSource(f"can't read the table {name}: {error}") from error
+
+
+def picture_column(table: "pa.Table", name: str | None = None) -> str:
+    """The column that names pictures: the last, unless a person says which; BadSource if none.
+
+    pandas stores an index of its own behind the columns, which is not meant.
+    """
+    names = [some for some in table.column_names if not some.startswith(PANDAS_INDEX)]
+    try:
+        if name is not None:
+            check_there(table.column_names, name)
+    except Wrong as error:
+        raise BadSource(str(error)) from error
+    found = name or (names or table.column_names)[-1]
+    kind = table.schema.field(found).type
+    if not is_text(kind):
+        raise BadSource(f"column {short(found)} holds {kind}, not paths or URLs of pictures")
+    return found
