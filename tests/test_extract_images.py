@@ -294,6 +294,7 @@ def test_large_pictures_wait_for_memory(
         (["--manifest", "none.gz"], "it is not there"),
         (["--url-template", "http://x/{pixl}"], "no field {pixl}"),
         (["--url-template", "http://x/{domain_id}"], "give --domain-id"),
+        (["--url-template", "http://x/a.jpg"], "the same for all pictures"),
         (["--out", ""], "--out is empty"),
         (["--out", "/dev/null"], "a file, not a folder"),
         (["--limit-rate", "0"], "not a number of requests"),

@@ -145,7 +145,9 @@ def test_many_rows_come_in_order(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16-le"), ["UTF-16"]),
         ("a,b\n1,2\n".encode("utf-16-be"), ["UTF-16"]),
         (b"a,b\n1," + b"x" * 1_000_000 + b"\n2,3\n", ["line 2", "131,072 characters"]),
-        (b"a,b\n1," + b"x" * 20_000_000, ["line 2 has more than 16 MB"]),
+        (b"a,b\n1," + b"x" * 20_000_000, ["row in line 2 has more than 16 MB"]),
+        (b'a,b\n"' + (b"x" * 99_999 + b'\n","') * 200, ["line 2 has more than 16"]),
+        (b"PK\x03\x04workbook", ["save it as CSV"]),
         (b"x" * 1_000_000, ["line 1", "131,072 characters"]),
         (b'a,b\n1,"2\n3,4\n', ["line 2", "never closed"]),
         (b'a,b\n1,2\n1,"2\n3,4\n5,"6"\n', ["line 3", "after its closing quote"]),
@@ -154,7 +156,7 @@ def test_many_rows_come_in_order(tmp_path: Path) -> None:
         (b"\x1f\x8b\x08\0garbage", ["damaged gzip"]),
         (gzip.compress(b"a,b\n1,2\n" * 99)[:-9], ["damaged gzip"]),
     ],
-    ids=range(29),
+    ids=range(31),
 )
 def test_faults_are_told_with_their_place(write: Write, data: bytes, words: list[str]) -> None:
     path = write("t.csv", data)
@@ -211,6 +213,8 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert read.to_pydict() == table.to_pydict()
     assert read.schema.field("n").type == pa.int64()
     assert read_table(tmp_path / "t.parquet", columns=["s", "n"]).column_names == ["s", "n"]
+    (tmp_path / "t.parquet").rename(tmp_path / "t.csv")
+    assert read_table(tmp_path / "t.csv").to_pydict() == table.to_pydict()
 
 
 def test_nested_columns_are_refused_unless_others_are_chosen(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from cbir.commands import options
 from cbir.commands.options import Parser
 from cbir.commands.terminal import Terminal
+from cbir.downloads import is_url
 from cbir.errors import BadPicture
 from cbir.pipeline import describe_one
 from cbir.recipe import parse
@@ -52,7 +53,7 @@ def _described_otherwise(path: Path) -> Iterator[str]:
     if index.root is None or not index.root.is_dir():
         return
     recipe, folder = parse(index.spec), Folder(index.root)
-    ids = index.pictures
+    ids = [id for id in index.pictures if not is_url(id)]
     numbers = sorted({round(i) for i in np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids)))})
     for id in (ids[number] for number in numbers):
         try:

@@ -79,6 +79,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
     url = parse(args.url_template, "--url-template", [ID, PRODUCT, *FLAGS])
     for template in (place, url):
         check_values(template, values, FLAGS)
+    if not {ID, PRODUCT} & set(url.fields):
+        raise Usage("--url-template is the same for all pictures; write {id} where theirs stands")
     folder = _folder(args.out)
     if args.failures:
         failures.check_place(Path(args.failures), ())

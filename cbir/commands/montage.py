@@ -5,13 +5,16 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from cbir import plots
 from cbir.commands.sheets import Sheets, is_among, is_below, thumbnail
 from cbir.commands.terminal import Terminal
-from cbir.errors import BadSource
+from cbir.downloads import Downloader, Web, is_url
+from cbir.errors import BadPicture, BadSource
+from cbir.images import decode
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.plots import Tile
 from cbir.sources import Files, Folder
-from cbir.types import Hit, Image
+from cbir.types import Hit, Image, Picture
 from cbir.vector_index import VectorIndex
 
 STDIN_NAME = "standard input"
@@ -28,6 +31,9 @@ class Montage:
             raise BadSource(f"--result-path {root} is not a folder")
         self.folder, self.queries = Folder(root), queries
         self.missing = 0
+        # Somebody waits for the drawing: a tile may stay empty.
+        self.web = Web(allow_local=args.allow_local, timeout=20, silence=5, tries=1)
+        self.downloader: Downloader | None = None
 
     def add(self, name: str, hits: Sequence[Hit]) -> None:
         if not self.sheets.wanted:
@@ -41,6 +47,8 @@ class Montage:
         self.sheets.add("stdin" if name == STDIN_NAME else Path(name).stem, query, tiles)
 
     def finish(self, terminal: Terminal) -> None:
+        if self.downloader:
+            self.downloader.close()
         self.sheets.finish()
         if self.missing:
             results = "1 result" if self.missing == 1 else f"{self.missing} results"
@@ -50,11 +58,22 @@ class Montage:
             )
 
     def _shown(self, hit: Hit) -> Image | None:
-        # An index may come from a stranger: its ids must not lead out of the folder.
-        if os.path.isabs(hit.id) or ".." in Path(hit.id).parts:
+        try:
+            image = decode(self._data(hit.id), plots.TILE, max_pixels=self.max_pixels)
+        except BadPicture:
             return None
-        image = thumbnail(self.folder, hit.id, self.max_pixels)
-        return None if image is None else TRANSFORMS[hit.transform](image)
+        return TRANSFORMS[hit.transform](image)
+
+    def _data(self, id: str) -> bytes:
+        """The bytes of an indexed picture. An index may come from a stranger, as a table may."""
+        if is_url(id):
+            self.downloader = self.downloader or Downloader(self.web)
+            fetched = self.downloader.fetch(id)
+            return fetched.data if fetched else b""
+        outside = os.path.isabs(id) or ".." in Path(id).parts
+        if outside and not self.web.allow_local:
+            raise BadPicture("it lies outside the index's folder")
+        return self.folder.read(Picture(id, ""))
 
     def _is_a_picture(self, path: Path) -> bool:
         """Whether a drawing there would take the place of a query or of an indexed picture."""

@@ -93,11 +93,15 @@ def add_web(parser: Parser) -> None:
         help=f"pictures of a table that are downloaded at a time (default: {usual.connections}, "
         f"but {usual.per_host} from one server)",
     )
+    add_allow_local(parser, "table")
+
+
+def add_allow_local(parser: Parser, what: str) -> None:
     parser.add_argument(
         "--allow-local",
         action="store_true",
-        help="the table may name pictures anywhere on this machine: absolute paths, paths outside "
-        "its folder, file:// URLs, and addresses of this machine and of private networks",
+        help=f"the {what} may name pictures anywhere on this machine: absolute paths, paths "
+        "outside its folder, file:// URLs, and addresses of this machine and of private networks",
     )
 
 

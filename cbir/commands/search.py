@@ -70,6 +70,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add_montage(parser, "QUERY")
     parser.add_argument("--show", action="store_true", help="open the drawing in a window")
+    options.add_allow_local(parser, "index")
     options.add_max_megapixels(parser)
     options.add_store(parser)
     options.add_output(parser)

@@ -19,9 +19,8 @@ def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import parquet
 
-    if file.read(4) != MAGIC:
+    if not is_parquet(file):
         raise Wrong("it is not a Parquet file")
-    file.seek(0)
     try:
         schema = parquet.ParquetFile(file).schema_arrow
         check_names(schema.names, "it")
@@ -36,6 +35,12 @@ def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
     if not batches:
         raise Wrong("there are no rows in it")
     return pa.Table.from_batches(batches)
+
+
+def is_parquet(file: IO[bytes]) -> bool:
+    begin = file.read(len(MAGIC))
+    file.seek(0)
+    return begin == MAGIC
 
 
 def is_text(kind: "pa.DataType") -> bool:

@@ -8,7 +8,7 @@ from cbir.errors import BadSource
 from cbir.tables import formats
 from cbir.tables.delimiters import delimiter_of
 from cbir.tables.opening import opened, unpacked
-from cbir.tables.parquet import is_text, read_parquet
+from cbir.tables.parquet import is_parquet, is_text, read_parquet
 from cbir.tables.text import read_text
 from cbir.tables.wrong import Wrong, check_there, short
 
@@ -43,7 +43,7 @@ def read_open_table(
     """The same from an open file that can seek; its name tells the format, as a path does."""
     suffix = formats.suffix_of(Path(name))
     try:
-        if suffix == formats.PARQUET:
+        if suffix == formats.PARQUET or is_parquet(file):
             return read_parquet(file, columns)
         given = None if delimiter is None else delimiter_of(delimiter)
         usual = formats.DELIMITERS.get(suffix, ",")

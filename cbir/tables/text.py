@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HEAD_BYTES = 1 << 16
-LONGEST_LINE = 1 << 24
+LONGEST_ROW = 1 << 24
 BATCH_ROWS = 8192
 BATCH_CHARACTERS = 1 << 24
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
 def read_text(
@@ -64,6 +65,8 @@ def _head(file: IO[bytes]) -> str:
     wide = (head[:64:2], head[1:64:2])
     if head.startswith(UTF16) or any(part and not part.strip(b"\0") for part in wide):
         raise Wrong("it is UTF-16 text; save it as UTF-8")
+    if head.startswith(WORKBOOKS):
+        raise Wrong("it is a spreadsheet's own format or an archive; save it as CSV")
     return head.decode("utf-8-sig", "replace")
 
 
@@ -75,7 +78,7 @@ class _Rows:
 
     def __init__(self, text: TextIO, delimiter: str):
         self.text = text
-        self.characters = 0
+        self.characters = self.of_row = 0  # since the last batch, and since the row began
         self.begun = self.line = 0  # the line that a row began in, and the last one that was read
         self.rows = csv.reader(self._lines(), delimiter=delimiter, strict=True)
 
@@ -114,19 +117,20 @@ class _Rows:
         return self
 
     def __next__(self) -> list[str]:
-        self.begun = self.line + 1
+        self.begun, self.of_row = self.line + 1, 0
         try:
             return next(self.rows)
         except csv.Error as error:
             raise Wrong(f"line {self.begun}: {_said(error)}") from error
 
     def _lines(self) -> Iterator[str]:
-        """Lines of a bounded length, which end in any of the three ways."""
-        while line := self.text.readline(LONGEST_LINE):
-            if len(line) == LONGEST_LINE:
-                raise Wrong(f"line {self.line + 1} has more than {LONGEST_LINE >> 20} MB")
-            self.line += 1
+        """Lines, which end in any of the three ways; one row's are bounded."""
+        while line := self.text.readline(LONGEST_ROW):
             self.characters += len(line)
+            self.of_row += len(line)
+            if self.of_row >= LONGEST_ROW:
+                raise Wrong(f"the row in line {self.begun} has more than {LONGEST_ROW >> 20} MB")
+            self.line += 1
             yield line
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cbir import distances, recipe
+from cbir.downloads import is_url
 from cbir.errors import BadIndex, BadSpec
 from cbir.images.transforms import ORIGINAL
 from cbir.vector_index import keys as row_keys
@@ -129,11 +130,14 @@ def _picture_problems(
     if header.root is None:
         unchecked.append("its pictures: it does not say where they are")
         return
+    at_urls = sum(map(is_url, ids))
+    if at_urls:
+        unchecked.append(f"{at_urls} of its pictures: they are at URLs, and nothing is downloaded")
     root = path.parent / header.root
     if not root.is_dir():
         unchecked.append(f"its pictures: their folder {os.path.normpath(root)} is not there")
         return
-    gone = [id for id in ids if not os.path.isfile(root / id)]
+    gone = [id for id in ids if not is_url(id) and not os.path.isfile(root / id)]
     if gone:
         some = ", ".join(gone[:3]) + (" …" if len(gone) > 3 else "")
         yield f"{len(gone)} of its pictures are gone ({some}); index.py brings it up to date"
