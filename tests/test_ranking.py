@@ -11,7 +11,7 @@ from cbir.distances import DISTANCES, from_vectors
 from cbir.errors import BadSpec
 from cbir.evaluation import ranking
 from cbir.evaluation.metrics import judge, metric
-from cbir.evaluation.ranking import NOTHING, Ranking, rank, rank_items, rankings
+from cbir.evaluation.ranking import NOTHING, Ranking, in_order, rank, rank_items, rankings
 from cbir.searcher import Searcher
 from cbir.vector_index import VectorIndex
 from tests.conftest import Run
@@ -35,6 +35,14 @@ def test_nearest_first_ties_by_number() -> None:
     assert found.order.tolist() == [1, 3, 4, 0, 2]
     assert found.distances.tolist() == pytest.approx([0, 0, 0.1, 0.5, 0.5])
     assert rank(np.ones(1000)).order.tolist() == list(range(1000))
+
+
+def test_the_quick_order_is_the_stable_one() -> None:
+    random = np.random.default_rng(0)
+    values = (random.integers(-9, 10, (7, 500)) / 3).astype(np.float32)
+    values[:, ::9] = random.choice([0.0, -0.0, 1e-45, -1e-45, np.inf, -np.inf], (7, 56))
+    assert np.array_equal(in_order(values), np.argsort(values, kind="stable"))
+    assert np.array_equal(in_order(values[0].astype(float)), np.argsort(values[0], kind="stable"))
 
 
 def test_what_is_excluded_is_not_ranked() -> None:

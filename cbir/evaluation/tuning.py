@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbir.errors import BadSource, BadSpec
+from cbir.evaluation.ranking import in_order
 from cbir.evaluation.relevance import Numbers, Relevance
 from cbir.types import Vectors
 
@@ -132,13 +133,7 @@ def _by_name(similar: Floats, item_of: Numbers | None) -> Floats:
 
 def _precisions(similar: Floats, right: NDArray[np.bool_]) -> Floats:
     """Average precision (candidates,) of rankings by similarity (candidates, names)."""
-    bits = np.subtract(0, similar, dtype=np.float32).view(np.uint32)  # which makes no -0.0
-    # As whole numbers in the order of their values, each with its own number below: so ties are
-    # ordered, and whole numbers are what NumPy sorts fastest.
-    ordered = bits ^ np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
-    keys = ordered.astype(np.uint64) << np.uint64(32) | np.arange(len(right), dtype=np.uint64)
-    keys.sort(axis=1)
-    hits = right[(keys & np.uint64(0xFFFFFFFF)).astype(np.intp)]
+    hits = right[in_order(np.subtract(0, similar, dtype=np.float32))]
     ranks = np.nonzero(hits)[1].reshape(len(similar), -1) + 1
     return np.mean(np.arange(1, ranks.shape[1] + 1) / ranks, axis=1)
 
