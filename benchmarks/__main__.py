@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import again, indexing, networks, searching
+from benchmarks import again, comparing, indexing, networks, searching
 from benchmarks.measure import ROOT, SHARED, Row, machine
 from cbir import places
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "memory": indexing.memory,
     "networks": networks.speeds,
     "second-runs": again.second_runs,
+    "comparison": comparing.comparison,
 }
 RESULTS = ROOT / "benchmarks/results"
 
