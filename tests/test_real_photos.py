@@ -1,5 +1,6 @@
 """On real photos, the project's own commands reach the figures that a right program reaches."""
 
+import csv
 import json
 import re
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cbir.evaluation.runs import quoted
 from tests.conftest import Run
+from tests.ranx_oracle import ranx
 
 TOLERANCE = 0.02
 
@@ -122,3 +125,52 @@ def test_removing_the_background_helps_on_clothes(
     removed = clothing(run, tmp_path, shared, f"{name}:background=remove")
     assert removed[0] > kept[0] + 0.01
     assert removed[1] > kept[1]
+
+
+SYSTEMS = ("hsv", "hsv-regions", "mobilenet", "hsv*0.1+mobilenet*0.9")
+EVERY = ("chi2", "cosine", "hellinger")
+
+
+def check_report(out: Path, expected: dict[tuple[str, str], tuple[float, float]]) -> None:
+    """The figures are right, and ranx finds the same in each run, query by query."""
+    summary = list(csv.DictReader((out / "summary.csv").read_text().splitlines()))
+    found = {(row["descriptor"], row["distance"]): row for row in summary}
+    assert {distance for name, distance in found if name == "hsv"} == {*EVERY}
+    for key, (first, precision) in expected.items():
+        row = found[key]
+        assert float(row["p@1"]) == pytest.approx(first, abs=TOLERANCE)
+        assert float(row["map"]) == pytest.approx(precision, abs=TOLERANCE)
+    values: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
+    for row in csv.DictReader((out / "per_query.csv").read_text().splitlines()):
+        own = values.setdefault((row["descriptor"], row["distance"]), {})
+        own[row["metric"], quoted(row["query"])] = float(row["value"])
+    record = json.loads((out / "comparison.json").read_text())
+    metrics = ["map", "p@1", "p@5", "p@10", "recall@10", "ndcg@10", "mrr", "rprec", "map@10"]
+    with ranx() as ask:
+        for run, system in record["systems"].items():
+            theirs = ask(out / "qrels.trec", out / f"runs/{run}.trec", metrics)
+            ours = values[system["descriptor"], system["distance"]]
+            for metric in metrics:
+                for query, value in theirs[metric].items():
+                    assert value == pytest.approx(ours[metric, query], abs=1e-9)
+
+
+@pytest.mark.shared
+def test_a_comparison_on_dishes_is_right(shared: Path, tmp_path: Path, run: Run) -> None:
+    flags = ("--labels", "items", "--item-rule", "^[a-z]+", "-d", *SYSTEMS, "--distances", *EVERY)
+    done = run("compare", "--dataset", shared / "food/train", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    expected = {("hsv", "chi2"): (0.81, 0.69), ("mobilenet", "cosine"): (0.92, 0.90)}
+    check_report(tmp_path / "results/compare", expected)
+
+
+@pytest.mark.shared
+@pytest.mark.long
+def test_a_comparison_on_clothes_is_right(shared: Path, tmp_path: Path, run: Run) -> None:
+    sides = ("--dataset", shared / "clothing/gallery", "--queries", shared / "clothing/queries")
+    flags = ("--labels", "folders", "-d", *SYSTEMS, "--distances", *EVERY)
+    done = run("compare", *sides, *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    expected = {("hsv", "chi2"): (0.13, 0.14), ("mobilenet", "cosine"): (0.59, 0.37)}
+    check_report(tmp_path / "results/compare", expected)
+    assert "take mobilenet with cosine" in done.stdout

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from cbir.evaluation import statistics
-from cbir.evaluation.statistics import compare_all, holm, interval, intervals, paired_test
+from cbir.evaluation.statistics import (
+    compare_all,
+    holm,
+    interval,
+    intervals,
+    paired_test,
+    paired_tests,
+)
 
 
 def covered(values: np.ndarray, true: float) -> float:
@@ -79,16 +86,35 @@ def test_holm_by_hand() -> None:
     assert holm([]).size == 0
 
 
-def test_equals_are_called_different_at_most_5_times_of_100() -> None:
+def equals(random: np.random.Generator, queries: int, comparisons: int) -> np.ndarray:
+    """Differences (queries, comparisons) of two equally good systems that find the same hard."""
+    hard = random.beta(0.5, 1, (queries, comparisons))
+    a, b = np.clip(hard + random.normal(0, 0.1, (2, queries, comparisons)), 0, 1)
+    return a - b
+
+
+@pytest.mark.parametrize("queries", [12, 40])
+def test_equals_are_called_different_at_most_5_times_of_100(queries: int) -> None:
+    """Of 16,000, because 1,000 would tell 5% from 6% by chance only."""
     random = np.random.default_rng(4)
-    trials = 1000
-    called = 0
-    for seed in range(trials):
-        hard = random.beta(0.5, 1, (40, 1))  # as both find the same queries hard
-        a, b = np.clip(hard + random.normal(0, 0.1, (40, 2)), 0, 1).T
-        called += compare_all({"a": a, "b": b}, seed, resamples=999)[0].differ
+    trials, called = 16_000, 0
+    for seed in range(16):
+        found = paired_tests(equals(random, queries, trials // 16), seed, resamples=4999)
+        called += int(np.count_nonzero(found <= statistics.ALPHA))
     sampling_error = (0.05 * 0.95 / trials) ** 0.5
-    assert 0.02 < called / trials < 0.05 + 2.5 * sampling_error
+    assert 0.04 < called / trials < 0.05 + 2 * sampling_error
+
+
+def test_1000_comparisons_of_equals_among_several_systems() -> None:
+    """As `cbir compare` does it: three equal systems, every pair, by Holm."""
+    random = np.random.default_rng(5)
+    called = 0
+    for seed in range(1000):
+        hard = random.beta(0.5, 1, (40, 1))
+        systems = np.clip(hard + random.normal(0, 0.1, (40, 3)), 0, 1).T
+        named = dict(zip("abc", systems, strict=True))
+        called += any(pair.differ for pair in compare_all(named, seed, resamples=499))
+    assert called <= 50
 
 
 def test_holm_keeps_many_comparisons_of_equals_from_finding_something() -> None:
