@@ -299,9 +299,15 @@ def test_no_such_item(cbir: Callable[..., Done]) -> None:
 def test_a_montage_takes_no_picture_s_place(home: Path, cbir: Callable[..., Done]) -> None:
     mine = home / "data/dataset/hockey_products/helmet1.png"
     before = mine.read_bytes()
-    done = cbir("similar", *D, "--item", "helmet1", "--montage", mine)
-    assert done.returncode == 2
-    assert "is one of the pictures" in done.stderr
+    (home / "t.csv").write_text(
+        "\n".join(["path", str(mine), mine.with_name("stick1_1.png").as_uri()])
+    )
+    for dataset in (D, ("--dataset", "t.csv", "--allow-local")):
+        for name in ("helmet1.png", "stick1_1.png"):
+            flags = ("--item", "helmet1", "--montage", mine.with_name(name))
+            done = cbir("similar", *dataset, *flags)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "is one of the pictures" in done.stderr
     assert mine.read_bytes() == before
 
 
