@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cbir.__main__ import main
 from cbir.catalogue import Similar, model_file
 from cbir.errors import BadOutput
 from tests.conftest import Done, Run, encoded, picture
@@ -242,13 +243,19 @@ def test_a_data_set_elsewhere_has_its_path_s_digits(home: Path, cbir: Callable[.
     ],
 )
 def test_what_can_t_be_fitted(
-    home: Path, cbir: Callable[..., Done], arguments: Sequence[str], words: str
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: Sequence[str],
+    words: str,
 ) -> None:
     before = (home / "test/images/stick.png").read_bytes()
-    done = cbir("fit", *D, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    monkeypatch.chdir(home)
+    assert main(["fit", *D, *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
+    assert len(said.err.splitlines()) == 1
     assert (home / "test/images/stick.png").read_bytes() == before
     assert not (home / "data/trained_models").exists()
 
