@@ -14,6 +14,7 @@ COMMANDS = {
     "fit": "find for every item of a catalogue the others most like it",
     "similar": "show the items most like one of them",
     "visual-search": "find the items of a catalogue that look most like a photo",
+    "match": "find the pictures of one table in another",
     "extract-images": "fetch the pictures of a catalogue that a manifest lists",
     "list-images": "write a table of a folder's pictures",
     "check": "verify an index",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cbir.__main__ import main
 from cbir.catalogue import Similar, model_file
 from cbir.errors import BadOutput
 from tests.conftest import Done, Run, encoded, picture
@@ -242,13 +243,19 @@ def test_a_data_set_elsewhere_has_its_path_s_digits(home: Path, cbir: Callable[.
     ],
 )
 def test_what_can_t_be_fitted(
-    home: Path, cbir: Callable[..., Done], arguments: Sequence[str], words: str
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: Sequence[str],
+    words: str,
 ) -> None:
     before = (home / "test/images/stick.png").read_bytes()
-    done = cbir("fit", *D, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    monkeypatch.chdir(home)
+    assert main(["fit", *D, *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
+    assert len(said.err.splitlines()) == 1
     assert (home / "test/images/stick.png").read_bytes() == before
     assert not (home / "data/trained_models").exists()
 
@@ -299,9 +306,15 @@ def test_no_such_item(cbir: Callable[..., Done]) -> None:
 def test_a_montage_takes_no_picture_s_place(home: Path, cbir: Callable[..., Done]) -> None:
     mine = home / "data/dataset/hockey_products/helmet1.png"
     before = mine.read_bytes()
-    done = cbir("similar", *D, "--item", "helmet1", "--montage", mine)
-    assert done.returncode == 2
-    assert "is one of the pictures" in done.stderr
+    (home / "t.csv").write_text(
+        "\n".join(["path", str(mine), mine.with_name("stick1_1.png").as_uri()])
+    )
+    for dataset in (D, ("--dataset", "t.csv", "--allow-local")):
+        for name in ("helmet1.png", "stick1_1.png"):
+            flags = ("--item", "helmet1", "--montage", mine.with_name(name))
+            done = cbir("similar", *dataset, *flags)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "is one of the pictures" in done.stderr
     assert mine.read_bytes() == before
 
 

@@ -8,7 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, encoded, picture
+from cbir.__main__ import main
+from tests.conftest import Done, Run, encoded, picture
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process, which starts faster."""
+
+    def in_this_process(*arguments: str | Path, cwd: Path | None = None) -> Done:
+        if cwd:
+            monkeypatch.chdir(cwd)
+        capfd.readouterr()
+        return Done(arguments, main([*map(str, arguments)]), *capfd.readouterr())
+
+    return in_this_process
 
 
 def rows(text: str, delimiter: str = ",") -> list[list[str]]:
@@ -29,80 +43,80 @@ def test_names_and_paths_are_listed(photos: Path, run: Run) -> None:
     assert ["a.b", "photos/deep/a.b.jpg"] in listed
 
 
-def test_the_list_is_a_data_set(photos: Path, run: Run) -> None:
+def test_the_list_is_a_data_set(photos: Path, here: Run) -> None:
     strange = ["=1+1.jpg", 'a,"b".jpg', "-x.png", "@y.jpg", " z.jpg", "é\n.jpg", "#1.jpg"]
     for seed, name in enumerate(strange, 20):
         (photos / name).write_bytes(encoded(picture(seed), name[-4:]))
     for suffix in (".csv", ".tsv", ".parquet"):
-        done = run("list-images", ".", "-o", f"list{suffix}", "--quiet", cwd=photos)
+        done = here("list-images", ".", "-o", f"list{suffix}", "--quiet", cwd=photos)
         assert (done.returncode, done.stderr) == (0, "")
         index = photos.parent / "index.csv"
-        done = run("index", "--dataset", photos / f"list{suffix}", "--index", index, "--json")
+        done = here("index", "--dataset", photos / f"list{suffix}", "--index", index, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["pictures"] == 8 + len(strange)
 
 
-def test_spreadsheets_run_nothing_of_it(photos: Path, run: Run) -> None:
+def test_spreadsheets_run_nothing_of_it(photos: Path, here: Run) -> None:
     (photos / "=HYPERLINK(1).jpg").write_bytes(encoded(picture()))
-    done = run("list-images", ".", "-o", "-", cwd=photos)
+    done = here("list-images", ".", "-o", "-", cwd=photos)
     assert rows(done.stdout)[1] == ["'=HYPERLINK(1)", "./=HYPERLINK(1).jpg"]
     assert "an apostrophe before them" in done.stderr
 
 
-def test_standard_output_and_delimiters(photos: Path, run: Run) -> None:
-    done = run("list-images", "photos", "-o", "-", "--delimiter", "tab", cwd=photos.parent)
+def test_standard_output_and_delimiters(photos: Path, here: Run) -> None:
+    done = here("list-images", "photos", "-o", "-", "--delimiter", "tab", cwd=photos.parent)
     assert done.stdout.startswith("name\tpath\na\tphotos/a.jpg\n")
     assert done.stderr == ""
     assert not list(photos.parent.glob("*.csv"))
-    done = run("list-images", "photos", "--delimiter", ";", cwd=photos.parent)
+    done = here("list-images", "photos", "--delimiter", ";", cwd=photos.parent)
     assert (photos.parent / "images.csv").read_text().startswith("name;path\na;photos/a.jpg\n")
-    done = run("index", "--dataset", "images.csv", "--no-store", cwd=photos.parent)
+    done = here("index", "--dataset", "images.csv", "--no-store", cwd=photos.parent)
     assert done.returncode == 0, done.stderr
 
 
-def test_json(photos: Path, run: Run) -> None:
-    done = run("list-images", photos, "-o", photos / "images.csv", "--json", "--quiet")
+def test_json(photos: Path, here: Run) -> None:
+    done = here("list-images", photos, "-o", photos / "images.csv", "--json", "--quiet")
     record = {"table": str(photos / "images.csv"), "pictures": 8, "failed": 0}
     assert json.loads(done.stdout) == record
 
 
-def test_a_table_elsewhere_says_what_reading_it_needs(photos: Path, run: Run) -> None:
+def test_a_table_elsewhere_says_what_reading_it_needs(photos: Path, here: Run) -> None:
     (photos.parent / "lists").mkdir()
-    done = run("list-images", photos, "-o", photos.parent / "lists/x.csv")
+    done = here("list-images", photos, "-o", photos.parent / "lists/x.csv")
     assert "--allow-local" in done.stderr
     assert rows((photos.parent / "lists/x.csv").read_text())[1] == ["a", "../photos/a.jpg"]
 
 
-def test_a_linked_folder_is_named_as_it_is_seen(photos: Path, run: Run) -> None:
+def test_a_linked_folder_is_named_as_it_is_seen(photos: Path, here: Run) -> None:
     (photos.parent / "here").mkdir()
     (photos.parent / "here/linked").symlink_to(photos)
-    run("list-images", "linked", cwd=photos.parent / "here")
+    here("list-images", "linked", cwd=photos.parent / "here")
     assert "a,linked/a.jpg\n" in (photos.parent / "here/images.csv").read_text()
     # From a linked folder, up is where its target lies.
     (photos.parent / "away/deep").mkdir(parents=True)
     (photos.parent / "tables").symlink_to(photos.parent / "away/deep")
-    run("list-images", photos, "-o", photos.parent / "tables/x.csv")
+    here("list-images", photos, "-o", photos.parent / "tables/x.csv")
     listed = rows((photos.parent / "tables/x.csv").read_text())
     assert listed[1] == ["a", "../../photos/a.jpg"]
 
 
-def test_what_can_not_be_listed_is_told(photos: Path, run: Run) -> None:
+def test_what_can_not_be_listed_is_told(photos: Path, here: Run) -> None:
     os.mkfifo(photos / "pipe.jpg")
-    done = run("list-images", photos, "-o", photos.parent / "list.csv")
+    done = here("list-images", photos, "-o", photos.parent / "list.csv")
     assert done.returncode == 1
     assert "1 picture left out (listed in" in done.stderr
     failures = (photos.parent / "failures.csv").read_text()
     assert failures == 'id,reason\npipe.jpg,"a pipe (FIFO), not a file"\n'
-    done = run("list-images", photos, "-o", "-")
+    done = here("list-images", photos, "-o", "-")
     assert done.returncode == 1
     assert "pipe.jpg: a pipe" in done.stderr
 
 
-def test_an_old_list_is_replaced_and_nothing_else(photos: Path, run: Run) -> None:
+def test_an_old_list_is_replaced_and_nothing_else(photos: Path, here: Run) -> None:
     for _ in range(2):
-        assert run("list-images", photos, "-o", photos / "list.csv").returncode == 0
+        assert here("list-images", photos, "-o", photos / "list.csv").returncode == 0
     (photos / "mine.csv").write_text("date,note\n1,2\n")
-    done = run("list-images", photos, "-o", photos / "mine.csv")
+    done = here("list-images", photos, "-o", photos / "mine.csv")
     assert done.returncode == 2
     assert "something else" in done.stderr
     assert (photos / "mine.csv").read_text() == "date,note\n1,2\n"
@@ -123,9 +137,9 @@ def test_an_old_list_is_replaced_and_nothing_else(photos: Path, run: Run) -> Non
         (["photos", "--failures", "images.csv"], "another file's name"),
     ],
 )
-def test_refusals_are_one_line(photos: Path, run: Run, flags: list[str], words: str) -> None:
+def test_refusals_are_one_line(photos: Path, here: Run, flags: list[str], words: str) -> None:
     (photos.parent / "empty").mkdir()
-    done = run("list-images", *flags, cwd=photos.parent)
+    done = here("list-images", *flags, cwd=photos.parent)
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1

@@ -303,7 +303,7 @@ def harmless(text: str) -> str:
     return text if plain else f"'{text}"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables(), st.sampled_from([(".csv", None), (".tsv", None), (".csv", ";"), (".csv", "a")]))
 def test_any_table_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, table: pa.Table, how: tuple[str, str | None]
@@ -319,7 +319,7 @@ def test_any_table_is_read_as_it_was_written(
     assert changed == sum(harmless(text) != text for text in everything)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(tables())
 def test_python_reads_the_same(tmp_path_factory: pytest.TempPathFactory, table: pa.Table) -> None:
     path = tmp_path_factory.mktemp("written") / "t.csv"
@@ -330,7 +330,7 @@ def test_python_reads_the_same(tmp_path_factory: pytest.TempPathFactory, table: 
     assert rows[1:] == [[harmless(cell) for cell in row.values()] for row in table.to_pylist()]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(tables())
 def test_parquet_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, table: pa.Table

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from cbir.downloads import Web
@@ -337,3 +339,20 @@ def test_ctrl_c_ends_it_promptly(
     assert time.monotonic() - began < 3
     assert running.returncode == 130
     assert said == "cbir index: stopped; each index is whole, as it was or new\n"
+
+
+def test_large_pictures_wait_for_memory_and_all_arrive(
+    server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for one at a time, few turns, and tries that fail: nobody waits for ever."""
+    noise = np.random.default_rng(1).integers(0, 256, (1500, 1500, 3), np.uint8)
+    data = encoded(noise, ".bmp")
+    assert len(data) > 6 << 20
+    good = web_server.picture(data)
+    names = [
+        server.on(f"{n:02}.bmp", in_turn(status(503), good) if n % 3 else good) for n in range(12)
+    ]
+    monkeypatch.setattr("cbir.pipeline.describing.MEMORY", 1 << 20)
+    source = Table(table_of(tmp_path, names), web=replace(QUICK, per_host=2, timeout=20))
+    vectors, failures = outcome(source, workers=2)
+    assert (len(vectors), failures) == (12, [])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cbir.__main__ import main
 from cbir.catalogue.remembered import has_transforms, white_bordered
 from cbir.errors import BadStore
 from cbir.images.transforms import TRANSFORMS
@@ -143,14 +144,28 @@ def test_limits(search: Callable[..., Done]) -> None:
     assert (done.returncode, done.stdout) == (0, "nothing that near\n")
     done = search(*flags, "--distance", "cosine", "--min-similarity", "0.8", "--json")
     assert all(hit["similarity"] >= 0.8 for hit in json.loads(done.stdout)["hits"])
-    for wrong, words in [
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
         (["--min-similarity", "0.8"], "these distances are chi2"),
         (["--threshold", "near"], "is not a number"),
         (["--threshold", "1", "--min-similarity", "0.5"], "not allowed with"),
-    ]:
-        done = search(*flags, *wrong)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert words in done.stderr
+    ],
+)
+def test_limits_that_make_no_sense(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    limits: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(home)
+    assert main(["visual-search", *D, "--image", "photo.png", *limits]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
 
 
 def test_photos_before_a_busy_background(home: Path, search: Callable[..., Done]) -> None:
@@ -172,7 +187,7 @@ def test_a_montage_takes_no_photo_s_place(home: Path, search: Callable[..., Done
     before = (home / "photo.png").read_bytes()
     for name in ("photo.png", "shop/a_1.jpg"):
         done = search("--dataset", "shop", "--image", "photo.png", "--montage", name)
-        assert done.returncode == 2
+        assert (done.returncode, done.stdout) == (2, "")
         assert "is one of the pictures" in done.stderr
     assert (home / "photo.png").read_bytes() == before
 

@@ -38,9 +38,10 @@ class Grouping:
 
     def least(self, distances: Distances) -> Distances:
         """Of each row (q, n) the least for each item (q, items); infinite without a picture."""
-        by_item = distances[:, self.order] if self._scattered else distances
-        if self.items == distances.shape[1] and self.counts.all():
-            return by_item  # a picture each
+        by_item = np.take(distances, self.order, axis=1) if self._scattered else distances
+        if self.counts.all():
+            each_one = self.items == len(self.item_of)
+            return by_item if each_one else np.minimum.reduceat(by_item, self.starts[:-1], axis=1)
         least = np.full((len(distances), self.items), np.inf, distances.dtype)
         present = np.flatnonzero(self.counts)
         if len(present):

@@ -5,8 +5,9 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from cbir.catalogue import Similar, fit, model_file
+from cbir.catalogue import Catalogue, Similar, fit, model_file
 from cbir.commands import catalogues, failures, options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.terminal import Terminal, seconds
@@ -53,16 +54,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.failures:
         failures.check_place(Path(args.failures), {out})  # now, and not after the work
     catalogue, failed = catalogues.describe(args, terminal, source, recipe, args.augment)
-    made_by = {
-        "dataset": args.dataset,
-        "spec": recipe.spec,
-        "distance": catalogue.distance,
-        "aggregate": args.aggregate,
-        "item_rule": args.item_rule,
-        "augmented": catalogue.index.augmented,
-        "number": args.number,
-        "pictures": len(catalogue.pictures),
-    }
+    made_by = _made_by(args, catalogue)
     fitted = fit(catalogue, args.aggregate, args.number)
     with terminal.progress("comparing items") as told:
         model_file.write(out, _telling(fitted, len(catalogue.items), told), made_by, args.format)
@@ -77,6 +69,19 @@ def run(args: Namespace, terminal: Terminal) -> int:
     )
     terminal.failures(failed, listed_in)
     return 1 if failed else 0
+
+
+def _made_by(args: Namespace, catalogue: Catalogue) -> dict[str, Any]:
+    return {
+        "dataset": args.dataset,
+        "spec": catalogue.index.spec,
+        "distance": catalogue.distance,
+        "aggregate": args.aggregate,
+        "item_rule": args.item_rule,
+        "augmented": catalogue.index.augmented,
+        "number": args.number,
+        "pictures": len(catalogue.pictures),
+    }
 
 
 def _telling(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cbir import plots
-from cbir.commands.sheets import Sheets, is_among, is_below, thumbnail
+from cbir.commands.sheets import Sheets, is_among, is_listed, thumbnail
 from cbir.commands.terminal import Terminal
 from cbir.downloads import Downloader, Web, is_url
 from cbir.errors import BadPicture, BadSource
@@ -77,7 +77,7 @@ class Montage:
 
     def _is_a_picture(self, path: Path) -> bool:
         """Whether a drawing there would take the place of a query or of an indexed picture."""
-        return is_among(path, self.queries.named) or is_below(
+        return is_among(path, self.queries.named) or is_listed(
             path, self.folder.root, self.index.__contains__
         )
 

@@ -72,12 +72,16 @@ class Sheets:
         if self.show:
             _show(self.terminal, sheet, name)
 
+    def check(self) -> None:
+        """Refuses to draw in a picture's place, as soon as it is known what is one."""
+        if self.file and self.is_picture(self.file):
+            raise Usage(f"--montage {self.file} is one of the pictures; give another name")
+
     def finish(self) -> None:
         """Draws what was asked for as one."""
         if not self.file:
             return
-        if self.is_picture(self.file):
-            raise Usage(f"--montage {self.file} is one of the pictures; give another name")
+        self.check()
         sheet = plots.search_sheet(self.rows)
         plots.write_image(self.file, sheet)
         self.terminal.note(f"drawn in {self.file}")
@@ -104,12 +108,18 @@ def thumbnail(source: Source, id: str, max_pixels: int) -> Image | None:
         return None
 
 
-def is_below(path: Path, root: str | os.PathLike[str], has: Callable[[str], bool]) -> bool:
-    """Whether a file is one of a folder's pictures, of which `has` knows the ids."""
+def is_listed(path: Path, root: str | os.PathLike[str], has: Callable[[str], bool]) -> bool:
+    """Whether a file is one of the pictures of which `has` knows the ids.
+
+    An id is a path below the root, or, where a table may name what is local, any path or URL.
+    """
     if not path.exists():
         return False
-    inside = os.path.relpath(os.path.realpath(path), os.path.realpath(root))
-    return has(Path(inside).as_posix())
+    real = Path(os.path.realpath(path))
+    ids = {Path(os.path.relpath(real, os.path.realpath(root))).as_posix()}
+    for whole in (real, Path(os.path.abspath(path))):
+        ids |= {whole.as_posix(), whole.as_uri()}
+    return any(map(has, ids))
 
 
 def is_among(path: Path, named: Sequence[str]) -> bool:

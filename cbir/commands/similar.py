@@ -9,7 +9,7 @@ from cbir.catalogue import Catalogue, nearest_pictures, similar
 from cbir.catalogue.model_file import described
 from cbir.commands import catalogues, options
 from cbir.commands.options import Parser
-from cbir.commands.sheets import Sheets, add_montage, is_below, thumbnail
+from cbir.commands.sheets import Sheets, add_montage, is_listed, thumbnail
 from cbir.commands.terminal import Terminal
 from cbir.plots import Tile
 from cbir.sources import open_dataset
@@ -36,10 +36,12 @@ def run(args: Namespace, terminal: Terminal) -> int:
     recipe = catalogues.recipe_of(args)
     source = open_dataset(args.dataset, options.web(args))
     known = set[str]()
-    sheets = Sheets(args, terminal, partial(is_below, root=source.root, has=known.__contains__))
+    sheets = Sheets(args, terminal, partial(is_listed, root=source.root, has=known.__contains__))
     catalogue, failed = catalogues.describe(args, terminal, source, recipe, reuse=True)
     known.update(catalogue.pictures)
+    sheets.check()
     item = _chosen(args, terminal, catalogue) if args.item is None else args.item
+    # Not from a file of `fit`: the pictures may have changed since, and the store makes this quick.
     others = similar(catalogue, item, args.aggregate, args.number)
     terminal.result(f"Most similar items to item: {item}")
     for rank, other in enumerate(others, start=1):

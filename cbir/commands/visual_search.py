@@ -11,7 +11,7 @@ from cbir.catalogue import Catalogue, ItemHit, visual_search
 from cbir.commands import catalogues, options
 from cbir.commands.montage import quiet_words
 from cbir.commands.options import Parser, Usage
-from cbir.commands.sheets import Sheets, add_montage, is_among, is_below, thumbnail
+from cbir.commands.sheets import Sheets, add_montage, is_among, is_listed, thumbnail
 from cbir.commands.stores import store_to_read
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSource
@@ -77,6 +77,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         args, terminal, source, recipe, args.augment, reuse=True, white=args.white_background
     )
     known.update(catalogue.pictures)
+    sheets.check()
     most = _most_far(args, catalogue)
     found = 0
     for result in _searched(args, terminal, photos, recipe, catalogue):
@@ -157,7 +158,7 @@ def _draw(
 
 
 def _is_picture(path: Path, photos: Files, source: Folder | Table, known: set[str]) -> bool:
-    return is_among(path, photos.named) or is_below(path, source.root, known.__contains__)
+    return is_among(path, photos.named) or is_listed(path, source.root, known.__contains__)
 
 
 def _most_far(args: Namespace, catalogue: Catalogue) -> float:

@@ -15,13 +15,22 @@ from numpy.typing import NDArray
 
 from cbir.compiled import Engine
 from cbir.distances import scoring
-from cbir.distances.blocks import ColumnBlocks, from_vectors
+from cbir.distances.blocks import ColumnBlocks, from_pieces, from_vectors
 from cbir.distances.candidates import distances_of, nearest_of
 from cbir.distances.formulas import DISTANCES, Asked, check, get
 from cbir.errors import BadSpec
 from cbir.types import Vectors
 
-__all__ = ["DISTANCES", "ColumnBlocks", "check", "from_vectors", "get", "nearest", "pairwise"]
+__all__ = [
+    "DISTANCES",
+    "ColumnBlocks",
+    "check",
+    "from_pieces",
+    "from_vectors",
+    "get",
+    "nearest",
+    "pairwise",
+]
 
 
 def pairwise(
@@ -62,7 +71,7 @@ def nearest(
     name: str = "chi2",
     engine: Engine = "auto",
     within: float | None = None,
-) -> list[tuple[NDArray[np.intp], NDArray[np.floating]]]:
+) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:
     """For each query the row numbers and exact distances of its nearest rows, ties by number.
 
     `within`: only rows at most this far. Scores decide which rows can be among the nearest at all,

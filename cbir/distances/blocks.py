@@ -85,15 +85,18 @@ def statistics(block: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray
 
 def from_vectors(vectors: Vectors) -> ColumnBlocks:
     """The blocks of a matrix (n, d) in memory."""
-    count, dim = vectors.shape
+    return from_pieces([vectors], *vectors.shape)
+
+
+def from_pieces(pieces: Iterable[Vectors], count: int, dim: int) -> ColumnBlocks:
+    """The blocks of `count` vectors of `dim` values that arrive in pieces."""
     rows = rows_per_block(dim, count)
-    blocks = list(transposed([vectors], dim, rows))
-    data = np.stack(blocks) if blocks else np.zeros((0, dim, rows), np.float32)
-    each = [statistics(block) for block in data]
-    none = np.zeros(0)
-    return ColumnBlocks(
-        data,
-        np.concatenate([sums for sums, _ in each] or [none])[:count],
-        np.concatenate([squares for _, squares in each] or [none])[:count],
-        nonnegative=not vectors.size or bool(vectors.min() >= 0),
-    )
+    data = np.zeros((-(-count // rows), dim, rows), np.float32)
+    sums, squares, least = np.zeros(count), np.zeros(count), 0.0
+    for number, block in enumerate(transposed(pieces, dim, rows)):
+        data[number] = block
+        some = slice(number * rows, min(count, (number + 1) * rows))
+        each = statistics(block)
+        sums[some], squares[some] = (values[: some.stop - some.start] for values in each)
+        least = min(least, float(block.min(initial=0)))
+    return ColumnBlocks(data, sums, squares, nonnegative=least >= 0)

@@ -33,7 +33,7 @@ class Pairs(NamedTuple):
 
 def nearest_of(
     asked: Asked, blocks: ColumnBlocks, limit: int, distance: Distance, within: float | None
-) -> list[tuple[Numbers, NDArray[np.floating]]]:
+) -> list[tuple[Numbers, NDArray[np.float64]]]:
     """For each query its nearest rows and their distances, nearest first, ties by number."""
     found = _Found(asked, blocks, limit, distance, within)
     trusted = scoring.tame(asked.vectors, blocks)
@@ -46,7 +46,8 @@ def nearest_of(
                 shape = len(asked.vectors), piece.stop - piece.start
                 found.add(number, np.broadcast_to(np.float32(-np.inf), shape))
     found.settle()
-    queries, rows, distances = found.best
+    queries, rows = found.best.queries, found.best.rows
+    distances = found.best.values.astype(np.float64, copy=False)
     ends = np.searchsorted(queries, np.arange(len(asked.vectors) + 1))
     return [(rows[a:b], distances[a:b]) for a, b in pairwise(ends)]
 

@@ -1,0 +1,247 @@
+"""Find for each picture of one table the most similar ones of another, as a table of both."""
+
+import os
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from cbir.commands import failures, options
+from cbir.commands.options import Parser, Usage
+from cbir.commands.stores import finish_store, opened_store, without_store
+from cbir.commands.terminal import Terminal, seconds
+from cbir.matching import features, joined
+from cbir.matching.joined import Column
+from cbir.matching.matches import Matches, match
+from cbir.matching.matrix import check_matrix, write_matrix
+from cbir.matching.nearness import ALIKE, nearness
+from cbir.matching.sides import Named, Side, apart, described, named
+from cbir.pipeline import Settings
+from cbir.recipe import AnyRecipe, parse
+from cbir.store import Store
+from cbir.tables import write_table
+from cbir.types import Failure
+
+EXAMPLES = """examples:
+  cbir match test1.csv test2.csv -d mobilenet
+      (the best match of each row, if their similarity is at least 0.845: result_similarity.tsv)
+  cbir match a.csv b.csv -d mobilenet --top 3 --min-similarity 0.9 --out matches.parquet
+  cbir match photos new-photos -d hsv --threshold 0.1 --mutual
+  cbir match a.csv b.csv -d mobilenet --save-features features
+  cbir match features/_a_feature.h5 features/_b_feature.h5 --columns a_id b_id=other
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    what = "a table of paths or URLs (.csv, .tsv, .parquet), a folder, an index, or saved features"
+    parser.add_argument("left", metavar="A", help=what)
+    parser.add_argument("right", metavar="B", help="what its rows are matched with: the same")
+    options.add_descriptors(parser, several=False)
+    parser.add_argument(
+        "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
+    )
+    near = parser.add_mutually_exclusive_group()
+    near.add_argument(
+        "--min-similarity",
+        type=_similarity,
+        metavar="S",
+        help=f"only matches at least this similar, by cosine, -1 to 1 (default: {ALIKE})",
+    )
+    near.add_argument(
+        "--threshold",
+        type=_distance,
+        metavar="D",
+        help="only matches at most this distance away (default for all but cosine: any)",
+    )
+    parser.add_argument(
+        "--top",
+        type=options.positive,
+        default=1,
+        metavar="K",
+        help="how many matches a row of A may have (default: the best one)",
+    )
+    parser.add_argument(
+        "--mutual", action="store_true", help="only pairs that are among each other's K best"
+    )
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        metavar="COLUMN[=NAME]",
+        help="which columns the result has, and under which names (default: all of A and B)",
+    )
+    parser.add_argument(
+        "--image-column",
+        action="append",
+        metavar="C",
+        help="which column names the pictures (default: the last); twice, if A and B differ",
+    )
+    parser.add_argument(
+        "--delimiter",
+        metavar="D",
+        help="what stands between the cells of A and B: a character, or tab, semicolon, … "
+        "(default: what their first lines show)",
+    )
+    _add_outputs(parser)
+
+
+def _add_outputs(parser: Parser) -> None:
+    parser.add_argument(
+        "--out",
+        default="result_similarity.tsv",
+        metavar="F",
+        help="where to write: .tsv, .csv or .parquet (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--save-features",
+        metavar="DIR",
+        help="keep vectors and fields of both sides there: _NAME_feature.h5, _NAME_fields.csv",
+    )
+    parser.add_argument(
+        "--matrix", metavar="F.npy", help="also write all similarities, a row of A in each row"
+    )
+    failures.add_failures(parser, beside="the result")
+    options.add_web(parser)
+    options.add_max_megapixels(parser)
+    options.add_store(parser)
+    options.add_output(parser)
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    started = time.monotonic()
+    given = _given(args)
+    recipe = _recipe(args.descriptor or [], given)
+    wanted = nearness(args.distance or recipe.distance, args.threshold, args.min_similarity)
+    names = apart(given[0].name, given[1].name)
+    fields = given[0].fields.column_names, given[1].fields.column_names
+    columns = joined.columns(names, fields, wanted.measure)
+    if args.columns:
+        columns = joined.chosen(columns, args.columns)
+    out = _check_places(args, names, columns)
+    (left, right), failed = _described(args, terminal, given, recipe)
+    if args.save_features:
+        for name, side in zip(names, (left, right), strict=True):
+            features.save(Path(args.save_features), name, side, recipe.spec)
+    with terminal.progress("matching") as progress:
+        found = match(
+            *(left, right, wanted.distance, wanted.within, args.top, args.mutual, progress)
+        )
+    if args.matrix:
+        with terminal.progress("writing the matrix") as progress:
+            write_matrix(Path(args.matrix), left, right, wanted.distance, progress)
+    _write(terminal, out, found, (left, right), columns)
+    listed_in = Path(args.failures) if args.failures else failures.place(out.parent)
+    failures.write(listed_in, failed, keep=bool(args.failures))
+    some = len(set(found.left.tolist()))
+    terminal.note(
+        f"{out}: {some} of the {left.fields.num_rows} rows of {names[0]} have a match among the "
+        f"{right.fields.num_rows} of {names[1]} ({wanted.words}) in {seconds(started):.1f} s"
+    )
+    terminal.failures(failed, listed_in)
+    return 1 if failed else 0
+
+
+def _given(args: Namespace) -> tuple[Named, Named]:
+    column = args.image_column or [None]
+    if len(column) > 2:
+        raise Usage("--image-column is given once, or once for A and once for B")
+    web = options.web(args)
+    return (
+        named(args.left, web, args.delimiter, column[0]),
+        named(args.right, web, args.delimiter, column[-1]),
+    )
+
+
+def _recipe(specs: Sequence[str], given: tuple[Named, Named]) -> AnyRecipe:
+    """What is asked for, or what made the vectors of a side that has some."""
+    if len(specs) > 1:
+        raise Usage(f"one descriptor at a time: {' '.join(specs)}")
+    made = [side.spec for side in given if side.spec is not None]
+    if not specs and not made:
+        raise Usage("name a descriptor, such as -d mobilenet")
+    return parse(specs[0] if specs else made[0])
+
+
+def _check_places(args: Namespace, names: tuple[str, str], columns: Sequence[Column]) -> Path:
+    """What can't be written where it is to be is said now, and not after the work."""
+    if not args.out or args.out.endswith(("/", os.sep)):
+        raise Usage(f"--out {args.out!r} is not a file's name")
+    out = Path(args.out)
+    joined.check_place(out, columns)
+    if args.matrix:
+        check_matrix(Path(args.matrix))
+    if args.save_features:
+        features.check_places(Path(args.save_features), names)
+    if args.failures:
+        failures.check_place(Path(args.failures), {out})
+    return out
+
+
+def _described(
+    args: Namespace, terminal: Terminal, given: tuple[Named, Named], recipe: AnyRecipe
+) -> tuple[tuple[Side, Side], list[Failure]]:
+    settings = Settings(
+        max_pixels=round(args.max_megapixels * 1e6), without_store=without_store(args, terminal)
+    )
+    with opened_store(args, terminal) as store, terminal.without_chatter():
+        sides, failed = [], set[Failure]()
+        for side in given:
+            with terminal.progress(f"describing {side.name}") as progress:
+                made = described(side, recipe, settings, store, progress)
+            _finish(args, terminal, store, side, [picture.id for picture in made.walked])
+            sides.append(made.side)
+            failed.update(made.failures)
+    return (sides[0], sides[1]), sorted(failed)
+
+
+def _finish(
+    args: Namespace, terminal: Terminal, store: Store | None, side: Named, ids: Sequence[str]
+) -> None:
+    if store is not None and side.source is not None and side.source.complete:
+        finish_store(store, args, terminal, side.source.origin, ids)
+
+
+def _write(
+    terminal: Terminal,
+    out: Path,
+    found: Matches,
+    sides: tuple[Side, Side],
+    columns: Sequence[Column],
+) -> None:
+    fields = sides[0].fields, sides[1].fields
+    as_text = out.suffix.lower() != ".parquet"
+    changed = write_table(out, joined.table(found, fields, columns, as_text))
+    if terminal.json_lines:
+        for batch in joined.table(found, fields, columns, as_text=False):
+            for record in batch.to_pylist():
+                terminal.record({name: _plain(value) for name, value in record.items()})
+    if changed:
+        terminal.note(
+            f"{changed} cells begin as formulas do; an apostrophe before them keeps spreadsheets "
+            "from running them"
+        )
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it: dates and the like as text."""
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _similarity(text: str) -> float:
+    number = _number(text)
+    if not -1 <= number <= 1:
+        raise Usage(f"--min-similarity {text} is not a similarity; give a number from -1 to 1")
+    return number
+
+
+def _distance(text: str) -> float:
+    number = _number(text)
+    if not 0 <= number < float("inf"):
+        raise Usage(f"--threshold {text} is not a distance; give a number that is not negative")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

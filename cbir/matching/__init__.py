@@ -1,0 +1,1 @@
+"""Two sources matched to one table, and the duplicates of one source."""

@@ -1,0 +1,51 @@
+"""How alike every row of one side is to every row of the other, as a NumPy file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cbir.distances import pairwise
+from cbir.errors import BadOutput
+from cbir.files import check_output, replacing
+from cbir.matching.sides import Side
+from cbir.pipeline import Progress
+
+NUMPY = b"\x93NUMPY"
+VALUES_AT_ONCE = 16 << 20
+"""64 MB of float32."""
+
+
+def check_matrix(path: Path) -> None:
+    """BadOutput if `write_matrix` could not write there: to be asked before the work, too."""
+    if path.suffix.lower() != ".npy":
+        raise BadOutput(f"{path} will be a NumPy file; end its name in .npy")
+    check_output(path)
+    if path.exists() and path.stat().st_size:
+        with open(path, "rb") as file:
+            if file.read(len(NUMPY)) != NUMPY:
+                raise BadOutput(f"{path} is something else than a NumPy file; give another name")
+
+
+def write_matrix(
+    path: Path,
+    left: Side,
+    right: Side,
+    distance: str,
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """Writes float32 (rows, rows): similarities for cosine, distances for all others.
+
+    Row by row of the left side, whole or not at all, with some of it in memory at a time.
+    """
+    shape = len(left.numbers), len(right.numbers)
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    step = max(1, min(4096, VALUES_AT_ONCE // max(shape[1], len(right.blocks))))
+    with replacing(path) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, shape[0], step):
+            asking = left.blocks.rows(left.numbers[start : start + step])
+            far = pairwise(asking, right.blocks, distance)
+            if distance == "cosine":
+                np.subtract(1, far, out=far)
+            file.write(np.ascontiguousarray(far[:, right.numbers], "<f4").data)
+            progress(min(start + step, shape[0]), shape[0])
