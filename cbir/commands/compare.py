@@ -32,6 +32,7 @@ EXAMPLES = """examples:
   cbir compare --dataset gallery --queries queries --labels labels.csv -d mobilenet
   cbir compare --dataset photos --labels folders --tune hsv+mobilenet
       (finds the best weights on half of the queries, and reports on the other half)
+  cbir compare --dataset shop --labels items --level item --aggregate points best mean set
   cbir compare --dataset photos --labels edits -d hsv mobilenet
       (no labels: a robustness test on edits of your own pictures)
   cbir compare --from-runs results/compare
@@ -70,6 +71,14 @@ def add_arguments(parser: Parser) -> None:
         help="beside the usual ones, such as map@20, p@3, recall@50 or ndcg@5",
     )
     parser.add_argument("--level", choices=("picture", "item"), default="picture")
+    parser.add_argument(
+        "--aggregate",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="items ask with all their pictures, which these make one distance of: points, best, "
+        "mean, set; without --queries half of each item's pictures ask for the others",
+    )
     parser.add_argument(
         "--tune", metavar="SUM", help="find the weights of a sum, such as hsv+mobilenet"
     )
@@ -144,6 +153,7 @@ def _question(args: Namespace) -> Question:
         rule=args.item_rule,
         metrics=args.metrics,
         tune=args.tune,
+        aggregates=args.aggregate,
         rate=args.false_matches,
         depth=args.depth,
         seed=args.seed,
@@ -157,6 +167,7 @@ def _from_runs(args: Namespace, question: Question, terminal: Terminal) -> int:
         ("-d", args.descriptor),
         ("--distances", args.distances),
         ("--tune", args.tune),
+        ("--aggregate", args.aggregate),
         ("--index", args.index),
         ("--level item", args.level == "item"),
     ):
@@ -175,6 +186,8 @@ def _say(terminal: Terminal, answer: Answer, out: Path) -> None:
     comparison = answer.comparison
     for system in comparison.ordered:
         fields = {"descriptor": system.descriptor, "spec": system.spec, "distance": system.distance}
+        if system.aggregate:
+            fields["aggregate"] = system.aggregate
         terminal.record(fields | {"queries": system.queries} | dict(system.metrics))
     for line in report.table(comparison).splitlines():
         terminal.result(line)

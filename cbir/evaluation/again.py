@@ -1,9 +1,8 @@
 """A report from saved runs, without computing them again: ours, or those of other tools."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +12,19 @@ from cbir.evaluation import cutoffs
 from cbir.evaluation.comparing import Answer, Question
 from cbir.evaluation.cutoffs import Cutoffs
 from cbir.evaluation.edits import Edited, sample
-from cbir.evaluation.labels import EDITS, in_words, relevance_of
+from cbir.evaluation.labels import in_words
 from cbir.evaluation.metrics import metric
 from cbir.evaluation.ranking import Ranking
 from cbir.evaluation.record import Entry, Record, read_record
-from cbir.evaluation.relevance import Relevance, Sides
+from cbir.evaluation.relevance import Relevance
 from cbir.evaluation.report import Comparison, System
-from cbir.evaluation.runs import read_qrels, read_run
+from cbir.evaluation.saved_runs import SavedRun, qrels_of, read_runs, relevance_of_runs
 from cbir.evaluation.scoring import ALWAYS, TOP, Scored, means, values_of, with_intervals
 from cbir.evaluation.verdicts import chance, told
 from cbir.items import item_rule
 from cbir.pipeline import Progress
 from cbir.sources import open_dataset
 from cbir.types import Source
-
-ENDINGS = (".trec", ".run", ".txt")
-QRELS = "qrels.trec"
-
-
-class _Run(NamedTuple):
-    """A run by query: numbers of what is ranked, and the distances (−score) of it."""
-
-    name: str
-    queries: Mapping[str, Ranking]
 
 
 def compare_runs(question: Question, folder: Path, progress: Progress) -> Answer:
@@ -48,99 +37,23 @@ def compare_runs(question: Question, folder: Path, progress: Progress) -> Answer
     for name in metrics:
         metric(name)
     record = read_record(folder)
-    names: dict[str, int] = {}
-    found = _in_order(list(_runs(folder, names, progress)), record)
-    labels = question.labels or _qrels(folder)
-    relevance = _relevance(labels, question, found, names, record)
-    runs = [run for run in found if not run.queries.keys().isdisjoint(relevance.queries)]
-    notes = [*(record.about.warnings if record else ()), *_notes(found, relevance, record)]
+    saved = read_runs(folder, record, progress)
+    labels = question.labels or qrels_of(folder)
+    relevance = relevance_of_runs(labels, item_rule(question.rule), saved, record)
+    runs = [run for run in saved.runs if not run.queries.keys().isdisjoint(relevance.queries)]
+    notes = [*(record.about.warnings if record else ()), *_notes(saved.runs, relevance, record)]
     scored = with_intervals(_scored(runs, relevance, record, metrics), question.seed)
     if not question.labels:  # else they are of other pairs
         scored = [replace(one, cutoffs=_kept(folder, one)) for one in scored]
     about = _about(question, labels, relevance, record, notes, folder)
     asking, gallery = _shown(question, record)
     comparison = told(about, scored, relevance, question.seed)
-    shown_as = record.shown_as if record else {}
-    return Answer(comparison, scored, relevance, asking, gallery, shown_as)
-
-
-def _runs(folder: Path, names: dict[str, int], progress: Progress) -> Iterator[_Run]:
-    """All runs, by name. What is ranked gets a number in `names`."""
-    place = folder / "runs" if (folder / "runs").is_dir() else folder
-    if not place.is_dir():
-        raise BadSource(f"there is no folder {folder} with runs in it")
-    paths = [
-        path
-        for path in sorted(place.iterdir())
-        if path.suffix in ENDINGS and not path.name.startswith("qrels")
-    ]
-    if not paths:
-        endings = ", ".join(ENDINGS)
-        raise BadSource(f"{place} holds no runs; they are files whose names end in {endings}")
-    for done, path in enumerate(paths, 1):
-        yield _Run(path.stem, dict(_rankings(path, names)))
-        progress(done, len(paths))
-
-
-def _in_order(runs: Sequence[_Run], record: Record | None) -> list[_Run]:
-    """As they were compared; those of other tools behind them, by name."""
-    known = list(record.systems) if record else []
-    place = {name: number for number, name in enumerate(known)}
-    return sorted(runs, key=lambda run: (place.get(run.name, len(known)), run.name))
-
-
-def _rankings(path: Path, names: dict[str, int]) -> Iterator[tuple[str, Ranking]]:
-    for query, entries in read_run(path).items():
-        order = np.array([names.setdefault(name, len(names)) for name, _ in entries], np.intp)
-        yield query, Ranking(order, -np.array([score for _, score in entries], np.float32))
-
-
-def _qrels(folder: Path) -> str:
-    path = folder / QRELS
-    if not path.exists():
-        raise BadSource(f"{folder} holds no {QRELS}; --labels FILE says what is right")
-    return str(path)
-
-
-def _relevance(
-    labels: str,
-    question: Question,
-    runs: Sequence[_Run],
-    names: dict[str, int],
-    record: Record | None,
-) -> Relevance:
-    """What is right among all that is ranked or named by the labels."""
-    if labels == EDITS:
-        raise BadSource("edits can't be told from runs; leave --labels away, and qrels are read")
-    rule = item_rule(question.rule)
-    asked = list(dict.fromkeys(query for run in runs for query in run.queries))
-    silent: Collection[str] = ()  # judged, and nobody has an answer
-    if Path(labels).is_file():
-        judged = read_qrels(Path(labels))
-        items = {rule(name) for name in names}
-        # A run that was cut has not seen all that is right.
-        for name in (name for grades in judged.values() for name in grades):
-            if name not in items:
-                names.setdefault(name, len(names))
-        asked, silent = [query for query in asked if query in judged], judged.keys() - {*asked}
-        if not asked:
-            raise BadSource(f"no run answers a query that {labels} judges; the names must be equal")
-    sides = Sides(asked, list(names), same=_asks_itself(record), failed=silent)
-    found = relevance_of(labels, sides, "picture", rule)
-    if record and record.class_of and found.classes is None:
-        classes = [record.class_of.get(query, "") for query in found.queries]
-        if all(classes):
-            return found.with_classes(classes)
-    return found
-
-
-def _asks_itself(record: Record | None) -> bool:
-    """Whether queries are of the gallery; where nobody says so, an equal name means it."""
-    return record is None or (record.asked_by is None and not record.about.synthetic)
+    shown = (record.shown_as, record.asked_as) if record else ({}, {})
+    return Answer(comparison, scored, relevance, asking, gallery, *shown)
 
 
 def _scored(
-    runs: Sequence[_Run],
+    runs: Sequence[SavedRun],
     relevance: Relevance,
     record: Record | None,
     metrics: Sequence[str],
@@ -154,13 +67,14 @@ def _scored(
         values = values_of(metrics, relevance, rankings)
         tops = [_top(ranking) for ranking in rankings]
         entry = (record.systems if record else {}).get(run.name)
-        entry = entry or Entry(run.name, "", "", {})
+        entry = entry or Entry(run.name, "", "", "", {})
         system = System(
             entry.descriptor,
             entry.spec,
             entry.distance,
             len(relevance.queries),
             means(values, relevance.classes),
+            aggregate=entry.aggregate,
             **entry.costs,  # type: ignore[arg-type]
         )
         scored.append(Scored(system, values, tops, run.name))
@@ -190,7 +104,7 @@ def _top(ranking: Ranking | None) -> Ranking:
     return Ranking(ranking.order[:TOP], ranking.distances[:TOP])
 
 
-def _notes(runs: Sequence[_Run], relevance: Relevance, record: Record | None) -> list[str]:
+def _notes(runs: Sequence[SavedRun], relevance: Relevance, record: Record | None) -> list[str]:
     """What a reader should know of the runs."""
     said = []
     for run in runs:

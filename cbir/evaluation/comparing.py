@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cbir import distances
+from cbir.catalogue import aggregates
 from cbir.downloads import Web
 from cbir.errors import BadSpec
 from cbir.evaluation import tuned
+from cbir.evaluation.askers import Askers, dealt
 from cbir.evaluation.collecting import Collected, collect, sides_of
 from cbir.evaluation.cutoffs import RATE
 from cbir.evaluation.duplicates import THUMBNAIL, near_duplicates, notice
@@ -18,6 +20,7 @@ from cbir.evaluation.labels import EDITS, in_words, relevance_of
 from cbir.evaluation.metrics import metric
 from cbir.evaluation.relevance import Level, Relevance, Sides
 from cbir.evaluation.report import Comparison
+from cbir.evaluation.report.model import ITEMS, PICTURES
 from cbir.evaluation.runs import DEPTH
 from cbir.evaluation.scoring import ALWAYS, Bench, Candidate, Scored, score_all, with_intervals
 from cbir.evaluation.verdicts import chance, told
@@ -44,7 +47,7 @@ class Question:
     """What is compared on which queries, and what counts as right.
 
     `rate`: the share of false matches that cut-offs are told for. `web`: how tables of URLs are
-    downloaded. `command` asks it all again.
+    downloaded. With `aggregates`, items ask with all their pictures. `command` asks it all again.
     """
 
     dataset: str
@@ -56,6 +59,7 @@ class Question:
     rule: str = DEFAULT
     metrics: Sequence[str] = ()
     tune: str | None = None
+    aggregates: Sequence[str] = ()
     rate: float = RATE
     depth: int = DEPTH
     seed: int = 0
@@ -67,7 +71,8 @@ class Question:
 class Answer:
     """What came out, the pictures to show of it, and what was left out on the way.
 
-    `shown_as`: the picture that an item is shown by, where items are ranked.
+    `shown_as`: the picture that an item is shown by, where items are ranked; `asked_as` likewise,
+    where they ask.
     """
 
     comparison: Comparison
@@ -76,6 +81,7 @@ class Answer:
     asking: Source | None
     gallery: Source | None
     shown_as: Mapping[str, str]
+    asked_as: Mapping[str, str]
     failures: Sequence[Failure] = ()
 
 
@@ -99,6 +105,7 @@ class Entries(NamedTuple):
         metrics = tuple(dict.fromkeys([*ALWAYS, *question.metrics]))
         for name in metrics:
             metric(name)
+        _check_aggregates(question)
         return cls(candidates, tuning, metrics)
 
     @property
@@ -133,6 +140,8 @@ def compare(
             asks = collect(asking, asked_by, measured, settings, store, progress)
         with closing(asks):
             sides = sides_of(gallery, asking, searched, asks)
+            if question.aggregates and sides.same:
+                sides = dealt(sides, rule, question.seed)
             relevance = relevance_of(question.labels, sides, question.level, rule)
             notes = _notes(relevance, sides, searched, asks, edits)
             candidates = entries.candidates
@@ -141,17 +150,29 @@ def compare(
                     choice = entries.tuning.choose(relevance, asks, searched, sides, question.seed)
                 candidates, relevance = choice.beside(candidates), choice.relevance
                 notes = [choice.note, *notes]
+            askers = Askers.of(relevance, rule) if question.aggregates else None
+            relevance = askers.relevance if askers else relevance
             bench = Bench(
                 *(relevance, asks, searched, gallery, sides.gallery),
-                *(runs, question.depth, entries.metrics, not edits),
+                *(runs, question.depth, entries.metrics, not edits, askers),
             )
+            ways = question.distances, question.aggregates or ("",)
             with watch("comparing") as progress:
-                found = list(score_all(bench, candidates, question.distances, progress))
+                found = list(score_all(bench, candidates, ways[0], progress, ways[1]))
     scored = with_intervals(found, question.seed)
     failed = {*gallery.failures, *asking.failures, *searched.failures, *asks.failures}
     comparison = told(_about(question, relevance, notes), scored, relevance, question.seed)
-    shown_as = relevance.shown_as(sides.gallery)
-    return Answer(comparison, scored, relevance, asking, gallery, shown_as, sorted(failed))
+    shown = relevance.shown_as(sides.gallery), askers.shown_as if askers else {}
+    return Answer(comparison, scored, relevance, asking, gallery, *shown, sorted(failed))
+
+
+def _check_aggregates(question: Question) -> None:
+    for name in question.aggregates:
+        aggregates.get(name)
+    if question.aggregates and question.level != "item":
+        raise BadSpec("aggregates are of items; compare with --level item")
+    if question.aggregates and (question.tune or question.labels == EDITS):
+        raise BadSpec("aggregates go neither with --tune nor with edits; leave one away")
 
 
 def _asking(
@@ -197,7 +218,7 @@ def _about(question: Question, relevance: Relevance, notes: Sequence[str]) -> Co
         command=question.command,
         systems=[],
         warnings=notes,
-        unit="items" if question.level == "item" else "pictures",
+        unit=ITEMS if question.level == "item" else PICTURES,
         classes=classes,
         synthetic=question.labels == EDITS,
         chance=chance(relevance),

@@ -26,10 +26,10 @@ class Cost(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """Milliseconds of one search, from a vector to its nearest ten."""
+    """Milliseconds of one search, from a vector to its nearest ten: the median, and 95 of 100."""
 
-    median: float
-    p95: float
+    query_ms: float
+    query_ms_p95: float
 
 
 def describing(source: Source, pictures: Sequence[Picture], recipe: AnyRecipe) -> Cost:

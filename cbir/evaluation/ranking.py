@@ -6,7 +6,6 @@ the exact ones, so that the top is what a search shows. Equal vectors are always
 """
 
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from cbir.compiled import Engine
 from cbir.distances import ColumnBlocks, nearest, pairwise
+from cbir.distances.equal import first_equal
 from cbir.errors import BadSpec
 from cbir.types import Vectors
 
@@ -112,7 +112,7 @@ def all_distances(
     """For each query (q, d) its distances (n,) to all vectors of the gallery, streamed."""
     values = len(queries) * len(gallery) * gallery.dim
     engine: Engine = "compiled" if values >= WORTH_COMPILING else "plain"
-    first = _first_equal(gallery)
+    first = first_equal(gallery)
     step = max(1, DISTANCES_AT_ONCE // len(gallery))
     for start in range(0, len(queries), step):
         some = queries[start : start + step]
@@ -130,17 +130,3 @@ def _settled(
     settled = np.maximum(distances, behind)
     settled[near] = exact
     return settled
-
-
-def _first_equal(gallery: ColumnBlocks) -> Numbers:
-    """For each vector (n,) the number of the first that equals it.
-
-    Matrix products round equal vectors differently in different places.
-    """
-    known: dict[bytes, int] = {}
-    first: list[int] = []
-    for piece in gallery.pieces():
-        for row in piece + np.float32(0):  # which leaves no −0
-            digest = blake2b(row.tobytes(), digest_size=16).digest()
-            first.append(known.setdefault(digest, len(first)))
-    return np.array(first, np.intp)

@@ -16,6 +16,7 @@ from cbir.files import read_regular, replacing
 NAME = "comparison.json"
 FORMAT = 1
 
+NAMED = ("descriptor", "spec", "distance", "aggregate")
 TEXTS = ("title", "dataset", "labels", "command", "unit", "classes")
 
 
@@ -26,6 +27,7 @@ class Entry:
     descriptor: str
     spec: str
     distance: str
+    aggregate: str
     costs: Mapping[str, float]
 
 
@@ -34,7 +36,8 @@ class Record:
     """What a comparison was about, without its figures; its systems by their runs' names.
 
     `asked_by`: the data set of the queries, where they have one of their own; `class_of`: each
-    query's class, where it has one; `shown_as`: each ranked item's picture.
+    query's class, where it has one; `shown_as`, `asked_as`: a picture of each
+    item that is ranked, or asks.
     """
 
     about: Comparison
@@ -42,6 +45,7 @@ class Record:
     seed: int
     class_of: Mapping[str, str]
     shown_as: Mapping[str, str]
+    asked_as: Mapping[str, str]
     systems: Mapping[str, Entry]
 
 
@@ -52,7 +56,7 @@ def write_record(folder: Path, answer: Answer, asked_by: str | None, seed: int) 
     for one in answer.scored:
         system = one.system
         costs = {field: getattr(system, field) for field in COST_FIELDS}
-        named = {"descriptor": system.descriptor, "spec": system.spec, "distance": system.distance}
+        named = {name: getattr(system, name) for name in NAMED}
         systems[one.run] = named | {"costs": costs}
     said = {
         "format": FORMAT,
@@ -64,6 +68,7 @@ def write_record(folder: Path, answer: Answer, asked_by: str | None, seed: int) 
         "warnings": list(about.warnings),
         "class_of": dict(zip(relevance.queries, relevance.classes or (), strict=False)),
         "shown_as": answer.shown_as,
+        "asked_as": answer.asked_as,
         "systems": systems,
     }
     with replacing(folder / NAME) as file:
@@ -119,6 +124,7 @@ def _checked(said: Any) -> Record:
         int(said["seed"]),
         _texts(said["class_of"]),
         _texts(said["shown_as"]),
+        _texts(said["asked_as"]),
         {_text(run): _entry(entry) for run, entry in said["systems"].items()},
     )
 
@@ -129,8 +135,8 @@ def _entry(said: Any) -> Entry:
         for field in COST_FIELDS
         if said["costs"][field] is not None and math.isfinite(said["costs"][field])
     }
-    descriptor, spec, distance = (_text(said[name]) for name in ("descriptor", "spec", "distance"))
-    return Entry(descriptor, spec, distance, costs)
+    descriptor, spec, distance, aggregate = (_text(said[name]) for name in NAMED)
+    return Entry(descriptor, spec, distance, aggregate, costs)
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cbir.distances import DISTANCES, ColumnBlocks, from_vectors
 from cbir.errors import BadSource
 from cbir.evaluation import calibration, cost
+from cbir.evaluation.askers import Askers
 from cbir.evaluation.calibration import Pairs
 from cbir.evaluation.collecting import Collected
 from cbir.evaluation.cutoffs import Cutoffs
@@ -56,7 +57,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Bench:
-    """What every system is measured on. `calibrates`: whether right ones are of the same item."""
+    """What every system is measured on. `calibrates`: whether right ones are of the same item.
+
+    With `askers`, items ask, and the relevance is theirs.
+    """
 
     relevance: Relevance
     queries: Collected
@@ -67,39 +71,54 @@ class Bench:
     depth: int
     metrics: Sequence[str] = ALWAYS
     calibrates: bool = True
+    askers: Askers | None = None
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """The pictures that ask, in the order in which they do."""
+        return self.askers.asked if self.askers else self.relevance.queries
 
 
 @dataclass(frozen=True)
 class _Entrant:
-    """A candidate with one distance, and its vectors."""
+    """A candidate with one distance and, where items ask, one aggregate; its vectors and costs."""
 
     candidate: Candidate
     distance: str
+    aggregate: str
     asked: NDArray[np.float32]
     blocks: ColumnBlocks
+    costs: Mapping[str, float]
 
     @property
     def run(self) -> str:
-        return f"{self.candidate.recipe.slug}-{self.distance}"
+        aggregate = f"-{self.aggregate}" if self.aggregate else ""
+        return f"{self.candidate.recipe.slug}-{self.distance}{aggregate}"
 
 
 def score_all(
-    bench: Bench, candidates: Sequence[Candidate], distances: Sequence[str], progress: Progress
+    bench: Bench,
+    candidates: Sequence[Candidate],
+    distances: Sequence[str],
+    progress: Progress,
+    aggregates: Sequence[str] = ("",),
 ) -> Iterator[Scored]:
     """Every descriptor with its own distance and, where they make sense, the others named."""
-    pairs = sum(len({one.recipe.distance, *distances}) for one in candidates)
+    systems = sum(len({one.recipe.distance, *distances}) for one in candidates) * len(aggregates)
     queries, done = bench.relevance.queries, 0
-    depth = depth_to_keep(len(queries), len(bench.relevance.gallery), pairs, bench.depth)
+    depth = depth_to_keep(len(queries), len(bench.relevance.gallery), systems, bench.depth)
     for candidate in candidates:
         recipe = candidate.recipe
         blocks = from_vectors(bench.gallery.vectors(recipe, bench.gallery_ids))
-        asked = bench.queries.vectors(recipe, queries)
+        asked = bench.queries.vectors(recipe, bench.asked)
         spent = cost.describing(bench.source, bench.gallery.pictures, recipe)
         for distance in dict.fromkeys([recipe.distance, *distances]):
-            entrant = _Entrant(candidate, distance, asked, blocks)
             if blocks.nonnegative or not DISTANCES[distance].nonnegative:
-                yield _score(bench, entrant, depth, spent, _from(done, pairs, progress))
-            done += 1
+                costs = spent._asdict() | cost.searching(asked, blocks, distance)._asdict()
+                for place, aggregate in enumerate(aggregates, done):
+                    entrant = _Entrant(candidate, distance, aggregate, asked, blocks, costs)
+                    yield _score(bench, entrant, depth, _from(place, systems, progress))
+            done += len(aggregates)
 
 
 def values_of(
@@ -139,52 +158,56 @@ def with_intervals(scored: Sequence[Scored], seed: int) -> list[Scored]:
     return told
 
 
-def _from(done: int, pairs: int, progress: Progress) -> Progress:
-    """Progress of one of so many pairs, told as that of the whole."""
-    return lambda query, queries: progress(done * (queries or 0) + query, pairs * (queries or 0))
+def _from(done: int, systems: int, progress: Progress) -> Progress:
+    """Progress of one of so many systems, told as that of the whole."""
+    return lambda query, queries: progress(done * (queries or 0) + query, systems * (queries or 0))
 
 
-def _score(
-    bench: Bench, entrant: _Entrant, depth: int, spent: cost.Cost, progress: Progress
-) -> Scored:
+def _score(bench: Bench, entrant: _Entrant, depth: int, progress: Progress) -> Scored:
     """Ranks, judges, counts and writes, a query at a time: whole rankings are never held."""
     relevance, pairs = bench.relevance, Pairs()
     measures = [metric(name) for name in bench.metrics]
-    values = np.zeros((len(measures), len(entrant.asked)))
+    values = np.zeros((len(measures), len(relevance.queries)))
     tops = []
     path = bench.runs / f"{entrant.run}.trec"
     with writing_run(path, relevance.gallery, entrant.run, depth) as write:
-        every = all_distances(entrant.asked, entrant.blocks, entrant.distance)
-        for query, distances in enumerate(every):
-            own, grades = relevance.excluded(query), relevance.grades(query)
-            ranking = ranked(distances, own, relevance.item_of)
-            judged = judge(ranking, grades)
+        for query, ranking in enumerate(_rankings(bench, entrant, pairs)):
+            judged = judge(ranking, relevance.grades(query))
             values[:, query] = [measure(judged) for measure in measures]
             tops.append(Ranking(ranking.order[:TOP].copy(), ranking.distances[:TOP].copy()))
             write(relevance.queries[query], ranking)
-            if bench.calibrates:
-                right = grades > 0
-                same = right if relevance.item_of is None else right[relevance.item_of]
-                pairs.add(np.delete(distances, own), np.delete(same, own))
-            progress(query + 1, len(entrant.asked))
+            progress(query + 1, len(relevance.queries))
     by_metric = dict(zip(bench.metrics, values, strict=True))
-    system = _system(bench, entrant, by_metric, spent)
+    system = _system(bench, entrant, by_metric)
     return Scored(system, by_metric, tops, entrant.run, _cutoffs(entrant, pairs))
 
 
-def _system(bench: Bench, entrant: _Entrant, values: Values, spent: cost.Cost) -> System:
-    latency = cost.searching(entrant.asked, entrant.blocks, entrant.distance)
+def _rankings(bench: Bench, entrant: _Entrant, pairs: Pairs) -> Iterator[Ranking]:
+    """Each query's ranking. Pairs of pictures are counted on the way, where pictures ask."""
+    every = all_distances(entrant.asked, entrant.blocks, entrant.distance)
+    if bench.askers:
+        yield from bench.askers.rankings(every, entrant.aggregate)
+        return
+    relevance = bench.relevance
+    for query, distances in enumerate(every):
+        own = relevance.excluded(query)
+        if bench.calibrates:
+            right = relevance.grades(query) > 0
+            same = right if relevance.item_of is None else right[relevance.item_of]
+            pairs.add(np.delete(distances, own), np.delete(same, own))
+        yield ranked(distances, own, relevance.item_of)
+
+
+def _system(bench: Bench, entrant: _Entrant, values: Values) -> System:
     return System(
         entrant.candidate.typed,
         entrant.candidate.recipe.spec,
         entrant.distance,
-        len(entrant.asked),
+        len(bench.relevance.queries),
         means(values, bench.relevance.classes),
-        describe_per_s=spent.describe_per_s,
-        decode_per_s=spent.decode_per_s,
-        query_ms=latency.median,
-        query_ms_p95=latency.p95,
+        aggregate=entrant.aggregate,
         bytes_per_picture=4 * entrant.blocks.dim,
+        **entrant.costs,  # type: ignore[arg-type]
     )
 
 

@@ -24,16 +24,12 @@ def write(folder: Path, answer: Answer) -> None:
     """Everything but the runs, which are there already; each file whole or not at all."""
     comparison, scored = answer.comparison, answer.scored
     _write_summary(folder / "summary.csv", scored)
-    _write(
-        folder / "per_query.csv",
-        ["query", "descriptor", "distance", "metric", "value"],
-        _per_query(scored, answer.relevance.queries),
-    )
+    _write_per_query(folder / "per_query.csv", scored, answer.relevance.queries)
     rows = [[getattr(pair, name) for name in PAIRS] for pair in comparison.pairs]
     _write(folder / "significance.csv", PAIRS, rows)
     write_qrels(folder / "qrels.trec", answer.relevance)
     _write_cutoffs(folder / "cutoffs", scored)
-    shown = thumbnails(answer.asking), thumbnails(answer.gallery, answer.shown_as)
+    shown = thumbnails(answer.asking, answer.asked_as), thumbnails(answer.gallery, answer.shown_as)
     for name, text in (
         ("report.md", markdown(comparison)),
         ("report.html", page(comparison, *shown)),
@@ -43,10 +39,11 @@ def write(folder: Path, answer: Answer) -> None:
 
 
 def _write_summary(path: Path, scored: Sequence[Scored]) -> None:
-    """The columns that are promised, and behind them the metrics that were asked for besides."""
+    """The columns that are promised, and behind them what was asked for besides."""
     more = [name for one in scored[:1] for name in one.values if name not in ALWAYS]
     header = [*NAMES, HEADLINE, *INTERVAL, *DEFAULT[1:], *COST_FIELDS, *more]
-    _write(path, header, [_summary(one.system, more) for one in scored])
+    rows = [_summary(one.system, more) for one in scored]
+    _write(path, header, rows, _aggregates(scored))
 
 
 def _summary(system: System, more: Sequence[str]) -> list[object]:
@@ -57,11 +54,23 @@ def _summary(system: System, more: Sequence[str]) -> list[object]:
     return [*names, *headline, *figures, *costs, *(system.metrics[name] for name in more)]
 
 
-def _per_query(scored: Sequence[Scored], queries: Sequence[str]) -> Iterable[list[object]]:
+def _write_per_query(path: Path, scored: Sequence[Scored], queries: Sequence[str]) -> None:
+    rows: list[list[object]] = []
+    aggregates: list[str] = []
     for one in scored:
+        named = one.system.descriptor, one.system.distance
         for name, values in one.values.items():
-            for query, value in zip(queries, values.tolist(), strict=True):
-                yield [query, one.system.descriptor, one.system.distance, name, value]
+            pairs = zip(queries, values.tolist(), strict=True)
+            rows += [[query, *named, name, value] for query, value in pairs]
+            aggregates += [one.system.aggregate] * len(queries)
+    header = ["query", "descriptor", "distance", "metric", "value"]
+    _write(path, header, rows, aggregates if any(aggregates) else None)
+
+
+def _aggregates(scored: Sequence[Scored]) -> list[str] | None:
+    """One for each system; None where pictures ask."""
+    found = [one.system.aggregate for one in scored]
+    return found if any(found) else None
 
 
 def _write_cutoffs(folder: Path, scored: Sequence[Scored]) -> None:
@@ -71,7 +80,16 @@ def _write_cutoffs(folder: Path, scored: Sequence[Scored]) -> None:
             cutoffs.write(folder / f"{one.run}.json", [one.cutoffs])
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _write(
+    path: Path,
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    aggregates: Sequence[str] | None = None,
+) -> None:
+    """A table; where items asked, with the aggregate of each row behind it."""
+    if aggregates is not None:
+        header = [*header, "aggregate"]
+        rows = [[*row, aggregate] for row, aggregate in zip(rows, aggregates, strict=True)]
     with replacing(path) as file:
         text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
         csv.writer(text, lineterminator="\n").writerows([header, *rows])

@@ -52,7 +52,7 @@ def _results(comparison: Comparison) -> str:
     heads.insert(heads.index(HEADLINE) + 1, "95% interval")
     lines = []
     for system in systems:
-        cells = [_plain(system.descriptor), _plain(system.distance)]
+        cells = [_plain(system.descriptor), _plain(system.how)]
         if system is chosen:
             cells[0] = f"**{cells[0]}**"
         for column in kept:

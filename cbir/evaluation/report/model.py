@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 ALPHA = 0.05
+PICTURES, ITEMS = "pictures", "items"  # which are ranked
 HEADLINE = "map"
 """The metric that intervals, pairs and the verdict are about."""
 
@@ -30,16 +31,22 @@ class System:
     query_ms: float | None = None
     query_ms_p95: float | None = None
     bytes_per_picture: float | None = None
+    aggregate: str = ""
+
+    @property
+    def how(self) -> str:
+        """The distance and, where items ask with all their pictures, what is made of several."""
+        return ", ".join(word for word in (self.distance, self.aggregate) if word)
 
     @property
     def name(self) -> str:
         """What pairs, breakdowns and examples call it."""
-        return f"{self.descriptor} · {self.distance}" if self.distance else self.descriptor
+        return f"{self.descriptor} · {self.how}" if self.how else self.descriptor
 
     @property
     def words(self) -> str:
         """Its name inside a sentence."""
-        return f"{self.descriptor} with {self.distance}" if self.distance else self.descriptor
+        return f"{self.descriptor} with {self.how}" if self.how else self.descriptor
 
     @property
     def quality(self) -> float:
@@ -151,7 +158,7 @@ class Comparison:
     breakdowns: Sequence[Breakdown] = ()
     examples: Sequence[Example] = ()
     warnings: Sequence[str] = ()
-    unit: str = "pictures"
+    unit: str = PICTURES
     classes: str = "class"
     synthetic: bool = False
     chance: float | None = None

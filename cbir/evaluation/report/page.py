@@ -106,7 +106,7 @@ def _systems(label: str, comparison: Comparison, chosen: System, columns: Sequen
     rows = []
     for number, system in enumerate(systems, 1):
         cells = [Cell(numbered(number, system.descriptor), tip=system.spec)]
-        cells.append(Cell(name(system.distance), "word"))
+        cells.append(Cell(name(system.how), "word"))
         cells += [_value(column, system, marks[column.heading]) for column in columns]
         rows.append(("chosen" if system is chosen else "", cells))
     return table(label, heads, rows)

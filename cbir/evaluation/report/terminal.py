@@ -24,7 +24,7 @@ def table(comparison: Comparison) -> str:
     for system in systems:
         values = [column.show(column.value(system)) for column in kept]
         star = "*" if system is chosen else ""
-        names = [shown(system.descriptor), shown(system.distance)]
+        names = [shown(system.descriptor), shown(system.how)]
         lines.append([star, *names, fraction(system.quality), _interval(system), *values])
     return _aligned(lines, words=3)
 

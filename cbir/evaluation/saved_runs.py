@@ -1,0 +1,115 @@
+"""Runs in a folder, and what is right for their queries: ours, or those of other tools."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from cbir.errors import BadSource
+from cbir.evaluation.labels import EDITS, relevance_of
+from cbir.evaluation.ranking import Ranking
+from cbir.evaluation.record import Record
+from cbir.evaluation.relevance import Relevance, Sides
+from cbir.evaluation.report.model import PICTURES
+from cbir.evaluation.runs import read_qrels, read_run
+from cbir.items import ItemRule
+from cbir.pipeline import Progress
+
+ENDINGS = (".trec", ".run", ".txt")
+QRELS = "qrels.trec"
+
+
+class SavedRun(NamedTuple):
+    """A run by query: numbers of what is ranked, and the distances (−score) of it."""
+
+    name: str
+    queries: Mapping[str, Ranking]
+
+
+class SavedRuns(NamedTuple):
+    """All runs of a folder, and the numbers that what they rank has in them."""
+
+    runs: Sequence[SavedRun]
+    names: dict[str, int]
+
+
+def read_runs(folder: Path, record: Record | None, progress: Progress) -> SavedRuns:
+    """The runs of a folder; BadSource if there are none."""
+    names: dict[str, int] = {}
+    return SavedRuns(_in_order(list(_runs(folder, names, progress)), record), names)
+
+
+def qrels_of(folder: Path) -> str:
+    """The file that says what is right, where nobody names another."""
+    path = folder / QRELS
+    if not path.exists():
+        raise BadSource(f"{folder} holds no {QRELS}; --labels FILE says what is right")
+    return str(path)
+
+
+def relevance_of_runs(
+    labels: str, rule: ItemRule, saved: SavedRuns, record: Record | None
+) -> Relevance:
+    """What is right among all that is ranked or named by the labels."""
+    if labels == EDITS:
+        raise BadSource("edits can't be told from runs; leave --labels away, and qrels are read")
+    runs, names = saved
+    asked = list(dict.fromkeys(query for run in runs for query in run.queries))
+    silent: Collection[str] = ()  # judged, and nobody has an answer
+    if Path(labels).is_file():
+        judged = read_qrels(Path(labels))
+        items = {rule(name) for name in names}
+        # A run that was cut has not seen all that is right.
+        for name in (name for grades in judged.values() for name in grades):
+            if name not in items:
+                names.setdefault(name, len(names))
+        asked, silent = [query for query in asked if query in judged], judged.keys() - {*asked}
+        if not asked:
+            raise BadSource(f"no run answers a query that {labels} judges; the names must be equal")
+    sides = Sides(asked, list(names), same=_asks_itself(record), failed=silent)
+    found = relevance_of(labels, sides, "picture", rule)
+    if record and record.class_of and found.classes is None:
+        classes = [record.class_of.get(query, "") for query in found.queries]
+        if all(classes):
+            return found.with_classes(classes)
+    return found
+
+
+def _runs(folder: Path, names: dict[str, int], progress: Progress) -> Iterator[SavedRun]:
+    """All runs, by name. What is ranked gets a number in `names`."""
+    place = folder / "runs" if (folder / "runs").is_dir() else folder
+    if not place.is_dir():
+        raise BadSource(f"there is no folder {folder} with runs in it")
+    paths = [
+        path
+        for path in sorted(place.iterdir())
+        if path.suffix in ENDINGS and not path.name.startswith("qrels")
+    ]
+    if not paths:
+        endings = ", ".join(ENDINGS)
+        raise BadSource(f"{place} holds no runs; they are files whose names end in {endings}")
+    for done, path in enumerate(paths, 1):
+        yield SavedRun(path.stem, dict(_rankings(path, names)))
+        progress(done, len(paths))
+
+
+def _in_order(runs: Sequence[SavedRun], record: Record | None) -> list[SavedRun]:
+    """As they were compared; those of other tools behind them, by name."""
+    known = list(record.systems) if record else []
+    place = {name: number for number, name in enumerate(known)}
+    return sorted(runs, key=lambda run: (place.get(run.name, len(known)), run.name))
+
+
+def _rankings(path: Path, names: dict[str, int]) -> Iterator[tuple[str, Ranking]]:
+    for query, entries in read_run(path).items():
+        order = np.array([names.setdefault(name, len(names)) for name, _ in entries], np.intp)
+        yield query, Ranking(order, -np.array([score for _, score in entries], np.float32))
+
+
+def _asks_itself(record: Record | None) -> bool:
+    """Whether queries are of the gallery; where nobody says so, an equal name means it."""
+    if record is None:
+        return True
+    about = record.about
+    return record.asked_by is None and not about.synthetic and about.unit == PICTURES
