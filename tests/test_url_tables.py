@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import pytest
 
 from cbir.downloads import Web
 from cbir.errors import BadPicture
+from cbir.evaluation.collecting import collect
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import parse
 from cbir.sources import Table, id_of, open_dataset
@@ -239,6 +241,18 @@ def test_a_picture_that_fails_is_not_taken_from_the_store(
     outcome(Table(path, web=QUICK), store)
     server.on("a.jpg", status(410))
     assert outcome(Table(path, web=QUICK), store) == ({}, [Failure(url, "410 Gone")])
+
+
+def test_a_comparison_knows_equal_bytes_at_any_url(
+    urls: list[str], tmp_path: Path, store: Store
+) -> None:
+    wanted = {url: sha256(encoded(picture(n))).digest() for n, url in enumerate(urls)}
+    for kept in (None, store, store):  # the last time nothing is sent
+        source = Table(table_of(tmp_path, urls), web=QUICK)
+        pictures = list(source.pictures())
+        side = collect(source, pictures, [parse("hsv")], Settings(), kept, lambda *_: None)
+        assert side.contents == wanted
+        side.close()
 
 
 # --- the command line
