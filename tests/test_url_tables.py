@@ -326,6 +326,10 @@ def test_queries_at_urls_can_be_compared(
     done = run("compare", *flags, "--item-rule", r"([a-z])_\d", "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/report.html").exists()
+    flags.remove("--allow-local")
+    done = run("compare", *flags, "--out", "none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"cbir compare: no picture can be used: {items[0]}: it leads to")
 
 
 @pytest.mark.parametrize("kind", ["dripping", "silent", "busy"])

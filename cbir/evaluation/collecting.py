@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from cbir.errors import BadPicture
+from cbir.errors import BadPicture, BadSource
 from cbir.evaluation.relevance import Sides
 from cbir.evaluation.report import thumbnail
 from cbir.images import decode
@@ -80,7 +80,7 @@ def collect(
     store: Store | None,
     progress: Progress,
 ) -> Collected:
-    """Describes all pictures by all recipes, each picture read once."""
+    """Describes all pictures by all recipes, each picture read once; BadSource if none can be."""
     parts = parts_of(recipes)
     side = Collected(pictures, parts)
     # The bytes of edits, which have no origin, are nobody else's.
@@ -94,6 +94,10 @@ def collect(
             side.failures += result.failures
             done += len(result.failures) if result.recipe in (None, 0) else 0
         progress(done, len(pictures))
+    if side.failures and not side.ids:
+        side.close()
+        id, reason = min(side.failures)
+        raise BadSource(f"no picture can be used: {id}: {reason}")
     return side
 
 
