@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import pytest
 
 from cbir.downloads import Web
 from cbir.errors import BadPicture
+from cbir.evaluation.collecting import collect
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import parse
 from cbir.sources import Table, id_of, open_dataset
@@ -241,6 +243,18 @@ def test_a_picture_that_fails_is_not_taken_from_the_store(
     assert outcome(Table(path, web=QUICK), store) == ({}, [Failure(url, "410 Gone")])
 
 
+def test_a_comparison_knows_equal_bytes_at_any_url(
+    urls: list[str], tmp_path: Path, store: Store
+) -> None:
+    wanted = {url: sha256(encoded(picture(n))).digest() for n, url in enumerate(urls)}
+    for kept in (None, store, store):  # the last time nothing is sent
+        source = Table(table_of(tmp_path, urls), web=QUICK)
+        pictures = list(source.pictures())
+        side = collect(source, pictures, [parse("hsv")], Settings(), kept, lambda *_: None)
+        assert side.contents == wanted
+        side.close()
+
+
 # --- the command line
 
 
@@ -312,6 +326,10 @@ def test_queries_at_urls_can_be_compared(
     done = run("compare", *flags, "--item-rule", r"([a-z])_\d", "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/report.html").exists()
+    flags.remove("--allow-local")
+    done = run("compare", *flags, "--out", "none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"cbir compare: no picture can be used: {items[0]}: it leads to")
 
 
 @pytest.mark.parametrize("kind", ["dripping", "silent", "busy"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -39,6 +40,8 @@ class Downloader:
         self.web, self._asking = web, Asking(web, lookup)
         self._lock = threading.Lock()
         self._busy, self._closed = 0, False
+        # Once; at the latest when nobody has this any more.
+        self._hang_up = weakref.finalize(self, self._asking.close)
 
     def __enter__(self) -> Downloader:
         return self
@@ -52,10 +55,9 @@ class Downloader:
         """Ends all downloads that are under way, at once; each fails as stopped."""
         self._asking.stop()
         with self._lock:
-            last = not self._closed and self._busy == 0
-            self._closed = True
+            self._closed, last = True, self._busy == 0
         if last:
-            self._asking.close()
+            self._hang_up()
 
     def fetch(self, url: str, stamp: str = "", room: Room = lambda size: None) -> Fetched | None:
         """The bytes behind a URL; None if they still are those with this stamp.
@@ -115,7 +117,7 @@ class Downloader:
                 self._busy -= 1
                 last = self._closed and self._busy == 0
             if last:
-                self._asking.close()
+                self._hang_up()
 
 
 def _from_file(path: str, stamp: str) -> Fetched | None:

@@ -3,12 +3,10 @@
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from hashlib import sha256
-from typing import Any
 
 import numpy as np
 
-from cbir.errors import BadPicture
+from cbir.errors import BadPicture, BadSource
 from cbir.evaluation.relevance import Sides
 from cbir.evaluation.report import thumbnail
 from cbir.images import decode
@@ -69,22 +67,6 @@ class _Rows:
         return np.asarray(stored[[self.numbers[id] for id in ids]])
 
 
-class _Noting:
-    """A source that notes the digest of all that is read, so that nothing is read again for it."""
-
-    def __init__(self, source: Source):
-        self._source = source
-        self.contents: dict[str, bytes] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
-
-    def read(self, picture: Picture) -> bytes:
-        data = self._source.read(picture)
-        self.contents[picture.id] = sha256(data).digest()
-        return data
-
-
 def parts_of(recipes: Iterable[AnyRecipe]) -> list[Recipe]:
     """What has to be described for all of them, each once."""
     return list({part.spec: part for recipe in recipes for part in recipe.parts}.values())
@@ -98,14 +80,13 @@ def collect(
     store: Store | None,
     progress: Progress,
 ) -> Collected:
-    """Describes all pictures by all recipes, each picture read once."""
+    """Describes all pictures by all recipes, each picture read once; BadSource if none can be."""
     parts = parts_of(recipes)
-    side, noting = Collected(pictures, parts), _Noting(source)
-    # What the store has is not read at all, and its digests are known by the stamps.
-    origin = getattr(source, "origin", None)
-    side.contents = dict(store.known(origin, pictures)) if store and origin else {}
+    side = Collected(pictures, parts)
+    # The bytes of edits, which have no origin, are nobody else's.
+    contents = side.contents if getattr(source, "origin", None) is not None else None
     done = 0
-    for result in describe(noting, pictures, parts, settings, store):
+    for result in describe(source, pictures, parts, settings, store, contents=contents):
         if isinstance(result, Described):
             side.add(parts[result.recipe].spec, result.ids, result.vectors)
             done += len(result.ids) if result.recipe == 0 else 0
@@ -113,8 +94,10 @@ def collect(
             side.failures += result.failures
             done += len(result.failures) if result.recipe in (None, 0) else 0
         progress(done, len(pictures))
-    if origin is not None:  # the bytes of edits are nobody else's
-        side.contents |= noting.contents
+    if side.failures and not side.ids:
+        side.close()
+        id, reason = min(side.failures)
+        raise BadSource(f"no picture can be used: {id}: {reason}")
     return side
 
 

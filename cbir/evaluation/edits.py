@@ -122,6 +122,16 @@ class Edited:
         self.originals = {picture.id: picture for picture in pictures}
         self.failures: list[Failure] = []
 
+    @property
+    def connections(self) -> int:
+        """How many originals can be asked for at a time."""
+        return getattr(self.source, "connections", 0)
+
+    def close(self) -> None:
+        """Ends what the originals are being asked for."""
+        if hasattr(self.source, "close"):
+            self.source.close()
+
     def pictures(self) -> Iterator[Picture]:
         for name in sorted(f"{kind}/{id}" for kind in EDITS for id in self.originals):
             yield Picture(name, "")
