@@ -96,9 +96,9 @@ class TestVerdict:
         assert said == (
             "For these pictures take hsv with chi2: its map of 0.880 (95% interval 0.650 to 0.750) "
             "can't be told apart from the highest, 0.900 of mobilenet with cosine (95% interval of "
-            "the difference −0.010 to 0.050, 100 queries), and it is the cheapest of these 2, "
-            "decoding and describing 277 pictures a second against 66.7; about 1,200 queries would "
-            "settle which ranks better."
+            "the difference −0.010 to 0.050, 100 queries, p = 0.400 by Holm for all pairs), and "
+            "it is the cheapest of these 2, decoding and describing 277 pictures a second against "
+            "66.7; about 1,200 queries would settle which ranks better."
         )
 
     @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def _why(comparison: Comparison, choice: Choice) -> str:
         others = shown(rivals[0].words) if len(rivals) == 1 else f"{len(rivals)} others"
         return f"{reached} is {among}, not told apart from {others}, and {_cost(choice)}{alike}"
     highest = f"the highest, {fraction(best.quality)} of {shown(best.words)}"
-    apart = _tested(comparison.pair(best.name, system.name), queries)
+    pair = comparison.pair(best.name, system.name)
+    tests = f"{queries}, {probability(pair.p_holm)} by Holm for all pairs" if pair else queries
+    apart = _tested(pair, tests)
     return f"{reached} can't be told apart from {highest}{apart}, and {_cost(choice)}{alike}"
 
 
