@@ -13,8 +13,8 @@ import gzip
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from hashlib import sha256
@@ -148,14 +148,6 @@ Behaviour = Callable[[Handler], None]
 
 def _handler(web: WebServer) -> type[Handler]:
     return type("OwnHandler", (Handler,), {"web": web})
-
-
-@contextmanager
-def served(**pictures: bytes) -> Iterator[WebServer]:
-    with WebServer() as server:
-        for name, data in pictures.items():
-            server.give(name, data)
-        yield server
 
 
 def picture(
