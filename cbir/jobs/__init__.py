@@ -1,0 +1,27 @@
+"""The jobs of the command line as functions: `from cbir import index, search, fit, compare, …`.
+
+Data sets are named as on the command line: a folder, the name of one under data/dataset, or a
+table of paths and URLs. Pictures that fail are returned with their reasons; all else that goes
+wrong is a CbirError. Nothing is printed. `store` is the file of a feature store that saves
+describing anything twice; without one nothing is kept. `allow_local`: a table may name anything.
+"""
+
+from cbir.jobs.comparison import compare
+from cbir.jobs.indexes import Found, Indexed, index, search
+from cbir.jobs.items import Fitted, FoundItems, fit, visual_search
+from cbir.searcher import Searcher
+from cbir.vector_index import VectorIndex
+
+__all__ = [
+    "Fitted",
+    "Found",
+    "FoundItems",
+    "Indexed",
+    "Searcher",
+    "VectorIndex",
+    "compare",
+    "fit",
+    "index",
+    "search",
+    "visual_search",
+]

@@ -1,0 +1,77 @@
+"""Compare descriptors on the same queries."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cbir.downloads import Web
+from cbir.evaluation import comparing, writing
+from cbir.evaluation.comparing import Question
+from cbir.evaluation.record import forget, write_record
+from cbir.evaluation.relevance import Level
+from cbir.evaluation.report import Comparison
+from cbir.items import DEFAULT as UNDERSCORE
+from cbir.jobs.given import PathLike, opened
+
+
+def compare(
+    dataset: PathLike,
+    descriptors: Sequence[str] = comparing.STANDARD,
+    *,
+    labels: str,
+    queries: PathLike | None = None,
+    distances: Sequence[str] = (),
+    level: Level = "picture",
+    rule: str = UNDERSCORE,
+    metrics: Sequence[str] = (),
+    tune: str | None = None,
+    out: PathLike | None = None,
+    seed: int = 0,
+    store: PathLike | None = None,
+    allow_local: bool = False,
+) -> Comparison:
+    """Descriptors on the same queries, with intervals, tests and costs.
+
+    `labels` says what is right: items, folders, edits, or a file. `out` is a folder for the
+    report, the runs and the tables.
+
+    >>> found = compare("data/dataset/shop", ["hsv"], labels="items")
+    >>> best = found.ordered[0]
+    >>> best.name, found.queries, round(best.metrics["p@1"], 2)
+    ('hsv · chi2', 123, 0.68)
+    """
+    question = Question(
+        dataset=os.fspath(dataset),
+        labels=labels,
+        queries=None if queries is None else os.fspath(queries),
+        descriptors=descriptors,
+        distances=distances,
+        level=level,
+        rule=rule,
+        metrics=metrics,
+        tune=tune,
+        seed=seed,
+        web=Web(allow_local=allow_local),
+        command="cbir.compare(…)",
+    )
+    with opened(store) as kept, _folder(out) as folder:
+        (folder / "runs").mkdir(exist_ok=True)
+        forget(folder)
+        answer = comparing.compare(question, folder / "runs", store=kept)
+        if out is not None:
+            writing.write(folder, answer)
+            write_record(folder, answer, question.queries, seed)
+    return answer.comparison
+
+
+@contextmanager
+def _folder(out: PathLike | None) -> Iterator[Path]:
+    """The folder, made if need be, or one that is gone afterwards."""
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="cbir-") as folder:
+            yield Path(folder)
+    else:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        yield Path(out)

@@ -1,0 +1,131 @@
+"""The Python face: the same answers as the command line, and its examples run as they stand."""
+
+import doctest
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cbir
+from cbir import compare, fit, index, search, visual_search
+from cbir.errors import BadIndex, BadSource, BadSpec
+from cbir.store import Store
+from tests.conftest import ROOT, Run, encoded, picture
+
+MODULES = ["cbir", "cbir.jobs.indexes", "cbir.jobs.items", "cbir.jobs.comparison"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_the_code_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted
+    assert not found.failed
+
+
+def test_recipes_run_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("data", "queries"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testfile(str(ROOT / "docs/recipes.md"), module_relative=False)
+    assert found.attempted > 20
+    assert not found.failed
+
+
+def test_every_job_is_documented_and_typed() -> None:
+    page = (ROOT / "docs/recipes.md").read_text()
+    for name in cbir.__all__:
+        thing = getattr(cbir, name)
+        assert (thing.__doc__ or "").strip(), name
+        if name[0].islower():
+            assert set(thing.__annotations__) >= {"return"}, name
+            assert f"import {name}" in page or re.search(rf"import .*\b{name}\b", page), name
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import cbir, sys; print([m for m in sys.modules if m.startswith(HEAVY)])"
+    code = code.replace("HEAVY", "('cv2', 'numpy', 'cbir.')")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+    with pytest.raises(AttributeError, match="nothing"):
+        cbir.nothing  # noqa: B018
+
+
+def test_index_and_search_are_those_of_the_command_line(
+    photos: Path, tmp_path: Path, run: Run
+) -> None:
+    (photos / "text.jpg").write_text("no picture")
+    run("index", "--dataset", photos, "--index", "theirs.csv", cwd=tmp_path)
+    made = index(photos, to=tmp_path / "ours.csv")
+    assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
+    assert [failure.id for failure in made.failures] == ["text.jpg"]
+    query = tmp_path / "query.jpg"
+    query.write_bytes(encoded(picture(3)))
+    done = run("search", "--query", query, "--index", "ours.csv", "--json", cwd=tmp_path)
+    theirs = [(hit["id"], hit["distance"]) for hit in json.loads(done.stdout)["hits"]]
+    for searched in (made.index, tmp_path / "ours.csv"):
+        found = search(searched, [query, photos / "text.jpg"])
+        assert [tuple(hit)[:2] for hit in found.hits[str(query)]] == theirs
+        assert [failure.id for failure in found.failures] == [str(photos / "text.jpg")]
+    by_bytes = search(made.index, query.read_bytes(), threshold=theirs[0][1])
+    assert [hit.id for hit in by_bytes.hits["query"]] == [theirs[0][0]]
+
+
+def test_items_are_those_of_the_command_line(shop: Path, tmp_path: Path, run: Run) -> None:
+    run("fit", "--dataset", shop, "--out", "model.json", "--number", "3", cwd=tmp_path)
+    theirs = json.loads((tmp_path / "model.json").read_text())
+    ours = fit(shop, number=3).similar
+    (items,) = [
+        value for value in theirs.values() if isinstance(value, dict) and "bag-pink" in value
+    ]
+    assert {item: [near["item"] for near in found] for item, found in items.items()} == {
+        item: [near.item for near in found] for item, found in ours.items()
+    }
+    photo = shop / "bag-pink_1.jpg"
+    flags = ("--image", photo, "--number", "4", "--json")
+    done = run("visual-search", "--dataset", shop, *flags, cwd=tmp_path)
+    found = visual_search(shop, photo, number=4).items[str(photo)]
+    assert [hit["item"] for hit in json.loads(done.stdout)["hits"]] == [hit.item for hit in found]
+
+
+def test_a_comparison_is_that_of_the_command_line(shop: Path, tmp_path: Path, run: Run) -> None:
+    flags = ("--labels", "items", "-d", "hsv", "--metrics", "map@3", "--json")
+    done = run("compare", "--dataset", shop, *flags, cwd=tmp_path)
+    found = compare(shop, ["hsv"], labels="items", metrics=["map@3"], out=tmp_path / "ours")
+    theirs = json.loads(done.stdout.splitlines()[0])
+    assert {**theirs, **found.systems[0].metrics} == theirs
+    assert (tmp_path / "ours/report.html").exists()
+    again = compare(shop, ["hsv"], labels="items")
+    assert again.systems[0].metrics == {
+        name: value for name, value in found.systems[0].metrics.items() if name != "map@3"
+    }
+
+
+def test_the_store_is_used_when_there_is_one(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "features.db"
+    first = index(photos, augment=True, store=path)
+    with Store.open(path, read_only=True) as store:
+        (spec,) = store.summary().specs
+    assert spec.vectors == 8 * 6
+    second = index(photos, augment=True, store=path)
+    ids = first.index.pictures
+    assert np.array_equal(first.index.vectors(ids), second.index.vectors(ids))
+
+
+def test_what_is_wrong_is_one_of_our_errors(tmp_path: Path, photos: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadSource, match="nothing could be described"):
+        index(tmp_path / "empty")
+    with pytest.raises(BadSource, match="there is no folder"):
+        index(tmp_path / "nowhere")
+    with pytest.raises(BadSpec, match="did you mean hsv"):
+        index(photos, "hvs")
+    with pytest.raises(BadIndex):
+        search(tmp_path / "index.csv", photos)
+    with pytest.raises(BadSpec, match="did you mean mean"):
+        fit(photos, aggregate="meen")
