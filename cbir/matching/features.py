@@ -1,16 +1,19 @@
 """Vectors that are kept: HDF5 with a set `data`, and the fields of its rows beside it as CSV.
 
-    _test1_feature.h5    data (n, d) float32; its attributes say what made it
+    _test1_feature.h5    data (n, d) float32
     _test1_fields.csv    a row each
 
-So the MobileNet matching tool kept them. Either may come from a stranger: HDF5 can name other
-files, run filters that it brings along, and claim any size.
+So the MobileNet matching tool kept them. What made the vectors, and where in the file they lie, is
+said in a line before the HDF5, in what that format calls a user block. We read that line and the
+plain numbers, and leave the rest to others: given a stranger's file, HDF5's own library opens other
+files, unpacks any amount, and may not come back.
 """
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -30,16 +33,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".h5", ".hdf5")
 FEATURES, FIELDS = "_feature", "_fields.csv"
-DATA, SPEC, DIGEST = "data", "spec", "fields_sha256"
-HDF5 = b"\x89HDF\r\n\x1a\n"
-FILTERS = {1, 2, 3, 32000}
-"""Deflate, shuffle, checksums and LZF, which h5py has within; others would be loaded from disk."""
-
-UNPACKED = 100
-"""How many times its size a file may hold; numbers are packed to half of theirs at best."""
-
+DATA = "data"
+MARK = b"# cbir-features "
 ROWS_AT_ONCE = 4096
-LONGEST_TEXT = 1 << 14
+SMALLEST_BLOCK, LONGEST_LINE = 512, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,21 @@ class Saved:
     fields: "pa.Table"
     blocks: ColumnBlocks
     spec: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """The line before the HDF5: what made the vectors, their place, and digests of both files."""
+
+    spec: str
+    rows: int
+    dim: int
+    offset: int
+    sha256: str
+    fields_sha256: str
+
+    def line(self) -> bytes:
+        return MARK + json.dumps(asdict(self), sort_keys=True).encode("ascii") + b"\n"
 
 
 def is_features(path: Path) -> bool:
@@ -68,11 +80,11 @@ def check_places(folder: Path, names: Sequence[str]) -> None:
     except OSError as error:
         raise BadOutput(f"can't make the folder {folder}: {why_no_output(error)}") from error
     for name in names:
-        vectors_place, fields_place = places(folder, name)
-        check_output(fields_place)
-        check_output(vectors_place)
-        if vectors_place.exists() and vectors_place.stat().st_size and not _is_hdf5(vectors_place):
-            raise BadOutput(f"{vectors_place} is something else than features; give another folder")
+        for path in places(folder, name):
+            check_output(path)
+        vectors = places(folder, name)[0]
+        if vectors.exists() and vectors.stat().st_size and not _begins(vectors, MARK):
+            raise BadOutput(f"{vectors} is something else than our features; give another folder")
 
 
 def save(folder: Path, name: str, side: "Side", spec: str) -> None:
@@ -82,97 +94,99 @@ def save(folder: Path, name: str, side: "Side", spec: str) -> None:
     digest = sha256(fields_place.read_bytes()).hexdigest()
     try:
         with tempfile.TemporaryFile(dir=folder) as spool, replacing(vectors_place) as file:
-            _write(spool, side, {SPEC: spec, DIGEST: digest})
+            _write(spool, side, spec, digest)
             spool.seek(0)
             shutil.copyfileobj(spool, file, 1 << 20)
     except OSError as error:
         raise BadOutput(f"can't write {vectors_place}: {why_no_output(error)}") from error
 
 
-def _is_hdf5(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(HDF5)) == HDF5
-
-
-def _write(file: IO[bytes], side: "Side", attributes: dict[str, str]) -> None:
+def _write(file: IO[bytes], side: "Side", spec: str, fields_digest: str) -> None:
     import h5py
 
-    shape = len(side.numbers), side.blocks.dim
-    with h5py.File(file, "w") as opened:
-        data = opened.create_dataset(DATA, shape, np.float32)
-        data.attrs.update(attributes)
-        for start in range(0, len(side.numbers), ROWS_AT_ONCE):
-            some = side.numbers[start : start + ROWS_AT_ONCE]
-            data[start : start + len(some)] = side.blocks.rows(some)
+    rows, dim = len(side.numbers), side.blocks.dim
+    digest = sha256()
+    with h5py.File(file, "w", userblock_size=_block_size(spec)) as opened:
+        data = opened.create_dataset(DATA, (rows, dim), "<f4")
+        data.attrs["spec"] = spec  # for people who look into it with h5py
+        for start in range(0, rows, ROWS_AT_ONCE):
+            piece = side.blocks.rows(side.numbers[start : start + ROWS_AT_ONCE])
+            data[start : start + len(piece)] = piece
+            digest.update(np.ascontiguousarray(piece, "<f4").data)
+        offset = data.id.get_offset()
+    file.seek(0)
+    file.write(Header(spec, rows, dim, offset, digest.hexdigest(), fields_digest).line())
+
+
+def _block_size(spec: str) -> int:
+    """Room for the line: a power of two, as HDF5 wants it."""
+    size = SMALLEST_BLOCK
+    while size < len(json.dumps(spec)) + SMALLEST_BLOCK:
+        size *= 2
+    return size
 
 
 def read(path: Path) -> Saved:
     """The vectors and fields that were kept there; BadIndex for whatever is not such a pair."""
-    import h5py
-
-    beside = path.with_name(f"{path.stem.removesuffix(FEATURES)}{FIELDS}")
+    stem = path.stem.removesuffix(FEATURES)
     try:
         size = regular(str(path)).st_size
-        if not _is_hdf5(path):
-            raise BadIndex("that is not HDF5, whatever its name says")
-        with h5py.File(path, "r") as opened:
-            data = _data(opened, size)
-            spec, digest = _text(data, SPEC), _text(data, DIGEST)
-            fields = _fields(beside, digest)
-            if fields.num_rows != len(data):
-                raise BadIndex(f"it has {len(data)} rows, and {beside.name} {fields.num_rows}")
-            blocks = from_pieces(_pieces(data), *data.shape)
+        with open(path, "rb") as file:
+            header = _header(file, size)
+            table = _fields(path.with_name(f"{stem}{FIELDS}"), header)
+            blocks = from_pieces(_pieces(file, header), header.rows, header.dim)
     except (BadIndex, BadPicture) as error:
         raise BadIndex(f"can't use the features {path}: {error}") from error
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        raise BadIndex(f"can't use the features {path}: damaged HDF5") from error
-    name = path.stem.removesuffix(FEATURES).removeprefix("_") or path.stem
-    return Saved(name, fields, blocks, spec)
+    return Saved(stem.removeprefix("_") or stem, table, blocks, header.spec)
 
 
-def _data(file: Any, size: int) -> Any:
-    """The set of vectors, if it is one, lies in this very file and is no larger than it can be."""
-    import h5py
-
-    link = file.get(DATA, getlink=True) if DATA in file else None
-    data = file[DATA] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(data, h5py.Dataset):
-        raise BadIndex(f"it has no set {DATA!r}; match --save-features DIR writes one")
-    if data.external or data.is_virtual:
-        raise BadIndex("it names other files")
-    plan = data.id.get_create_plist()
-    if {plan.get_filter(i)[0] for i in range(plan.get_nfilters())} - FILTERS:
-        raise BadIndex("it is packed in a way that h5py does not know by itself")
-    if data.ndim != 2 or data.dtype.kind != "f" or 0 in data.shape:
-        raise BadIndex(f"{DATA!r} holds {data.dtype} of shape {data.shape}, not a vector a row")
-    if data.nbytes > UNPACKED * size:
-        raise BadIndex(f"it says to hold {data.nbytes >> 20} MB, in a file of {size >> 20} MB")
-    return data
-
-
-def _text(data: Any, name: str) -> str:
-    text = data.attrs.get(name)
-    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+def _header(file: IO[bytes], size: int) -> Header:
+    line = file.readline(LONGEST_LINE)
+    if not line.startswith(MARK):
         raise BadIndex(
-            "it does not say what made it, so its vectors can't be compared with others; "
-            "match the pictures themselves again with --save-features DIR"
+            "they do not say what made them, so they can't be compared with others; match the "
+            "pictures themselves again, with --save-features DIR"
         )
-    return text
-
-
-def _fields(path: Path, digest: str) -> "pa.Table":
     try:
-        if sha256(read_regular(str(path))).hexdigest() != digest:
+        found: Any = json.loads(line.removeprefix(MARK))
+        header = Header(**found)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadIndex("its first line is damaged") from error
+    counts, texts = (header.rows, header.dim, header.offset), (header.spec, header.sha256)
+    good = all(type(n) is int and n > 0 for n in counts) and all(type(t) is str for t in texts)
+    if not good or header.offset + 4 * header.rows * header.dim > size:
+        raise BadIndex("its first line does not fit it: cut short, or damaged")
+    return header
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def _fields(path: Path, header: Header) -> "pa.Table":
+    try:
+        if sha256(read_regular(str(path))).hexdigest() != header.fields_sha256:
             raise BadIndex(f"{path.name} beside it is not as it was saved with it")
     except BadPicture as error:
         raise BadIndex(f"{path.name} beside it can't be read: {error}") from error
-    return read_table(path)
+    table = read_table(path)
+    if table.num_rows != header.rows:
+        raise BadIndex(f"it has {header.rows} rows, and {path.name} {table.num_rows}")
+    return table
 
 
-def _pieces(data: Any) -> Iterator[Vectors]:
-    for start in range(0, len(data), ROWS_AT_ONCE):
-        with np.errstate(over="ignore"):
-            piece = np.asarray(data[start : start + ROWS_AT_ONCE], np.float32)
+def _pieces(file: IO[bytes], header: Header) -> Iterator[Vectors]:
+    """The vectors, some rows at a time; BadIndex at the end if they are not as they were saved."""
+    digest = sha256()
+    file.seek(header.offset)
+    for start in range(0, header.rows, ROWS_AT_ONCE):
+        count = min(ROWS_AT_ONCE, header.rows - start)
+        data = file.read(4 * count * header.dim)
+        digest.update(data)
+        piece = np.frombuffer(data, "<f4").reshape(count, header.dim)
         if not np.isfinite(piece).all():
             raise BadIndex("it holds values that are not finite numbers")
         yield piece
+    if digest.hexdigest() != header.sha256:
+        raise BadIndex("its vectors are damaged, or were changed since they were saved")

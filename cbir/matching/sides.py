@@ -46,7 +46,10 @@ class Named:
 
 @dataclass(frozen=True)
 class Side:
-    """Rows that have a vector: `numbers` (rows,) tells which one of `blocks`; all are used."""
+    """Rows that have a vector: `numbers` (rows,) tells which one of `blocks`.
+
+    Each vector is some row's, and they lie in the order in which rows have them first.
+    """
 
     name: str
     fields: "pa.Table"
@@ -111,12 +114,20 @@ def described(
     if not len(kept):
         why = f"every picture failed ({failures[0].id}: {failures[0].reason})"
         raise BadSource(f"nothing to match in {given.text}: {why}")
-    used, numbers = np.unique(numbers[kept], return_inverse=True)
-    # A picture that came after its rows were read has none.
-    blocks = index.blocks if len(used) == len(index) else from_vectors(index.blocks.rows(used))
-    return Described(
-        Side(given.name, given.fields.take(kept), numbers, blocks), failures, made.pictures
-    )
+    side = _in_order(given, numbers[kept], given.fields.take(kept), index)
+    return Described(side, failures, made.pictures)
+
+
+def _in_order(given: Named, numbers: Numbers, fields: "pa.Table", index: VectorIndex) -> Side:
+    """The vectors that rows have, in the order of the rows: so ties are by row.
+
+    A picture that came after the rows were read has none.
+    """
+    used, first, numbers = np.unique(numbers, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    as_it_is = np.array_equal(used[order], np.arange(len(index)))
+    blocks = index.blocks if as_it_is else from_vectors(index.blocks.rows(used[order]))
+    return Side(given.name, fields, np.argsort(order)[numbers], blocks)
 
 
 def _rows_without(given: Named, numbers: Numbers, failures: Sequence[Failure]) -> list[Failure]:
