@@ -7,42 +7,20 @@ copies are within 0.007; with 2% cut off each edge, half of them are within 0.00
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cbir.opencv import cv2
+from cbir.matching.thumbnail import Thumbnail
 from cbir.recipe import Recipe
-from cbir.types import Image, Vectors
+from cbir.types import Vectors
 
-SIDE = 8
 NEAR = 0.01
 AT_ONCE = 4 << 20  # distances that are held at a time
 
 
-@dataclass(frozen=True)
-class Thumbnail:
-    """A tiny copy, without its brightness and contrast; flat pictures are all zero."""
-
-    distance = "cosine"
-    version = 1
-    pixels = 128  # as `hsv` has it, so that one decoding does for both
-    dim = SIDE * SIDE * 3
-
-    def prepare(self, image: Image) -> NDArray[np.float32]:
-        small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        values = small.astype(np.float32).ravel()
-        values -= values.mean()
-        # A contrast below one level is noise.
-        return values / max(float(np.linalg.norm(values)), len(values) ** 0.5)
-
-    def describe(self, batch: Sequence[NDArray[np.float32]]) -> Vectors:
-        return np.stack(batch)
-
-
-THUMBNAIL = Recipe("thumbnail", Thumbnail())
+THUMBNAIL = Recipe("thumbnail", Thumbnail(side=8))
 """To be described beside what is compared, so that no picture is read twice for it."""
 
 
