@@ -43,7 +43,10 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_all_files_are_there_and_say_the_same(items: Path, run: Run) -> None:
     done = compare(run, items, "-d", "hsv", "hsv-regions", "--distances", "cosine", "--json")
     assert done.returncode == 0, done.stderr
-    said = [json.loads(line) for line in done.stdout.splitlines()]
+    *said, verdict = [json.loads(line) for line in done.stdout.splitlines()]
+    assert verdict["verdict"].startswith(f"For these pictures take {verdict['take']} with")
+    assert said[0]["map_low"] <= said[0]["map"] <= said[0]["map_high"] + 1e-9
+    assert said[0]["query_ms"] > 0
     out = items / "out"
     assert (out / "summary.csv").read_text().splitlines()[0] == COLUMNS
     summary = table(out / "summary.csv")

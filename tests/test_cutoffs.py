@@ -140,10 +140,10 @@ def test_pictures_of_different_items_that_are_equal_allow_no_low_rate() -> None:
 
 
 def test_few_pairs_promise_little() -> None:
-    queries = drawn(np.random.default_rng(7), 3, pictures=10)
+    queries = drawn(np.random.default_rng(7), 20, pictures=6)
     cut = fitted(queries)
     with pytest.raises(
-        BadIndex, match=r"18 labelled pairs .* a false-match rate of 0\.01; ask for"
+        BadIndex, match=r"40 labelled pairs .* a false-match rate of 0\.01; ask for"
     ):
         cut.threshold(0.01)
     for bad in (0, -1, 1.5, float("nan")):
@@ -151,10 +151,34 @@ def test_few_pairs_promise_little() -> None:
             cut.threshold(bad)
 
 
+def test_few_queries_give_no_cutoffs() -> None:
+    with pytest.raises(BadSource, match="from 20 queries or more"):
+        fitted(drawn(np.random.default_rng(7), 19))
+
+
+@pytest.mark.parametrize("different", [0.1, 0.3])
+def test_promises_are_kept_where_queries_differ(different: float) -> None:
+    """Distances of each query are larger or smaller as a whole, by so much."""
+    random = np.random.default_rng(11)
+
+    def some(count: int) -> list[Query]:
+        scales = np.exp(random.normal(0, different, count))
+        return [
+            ((far * scale).astype(np.float32), same)
+            for scale, (far, same) in zip(scales, drawn(random, count), strict=True)
+        ]
+
+    everything = some(1500)
+    broken = np.mean(
+        [false_matches(everything, fitted(some(100)).threshold(0.05)) > 0.05 for _ in range(60)]
+    )
+    assert broken < 0.2
+
+
 @pytest.mark.parametrize("same", [np.zeros(5, bool), np.ones(5, bool)])
 def test_one_kind_of_pairs_gives_no_cutoffs(same: np.ndarray) -> None:
     with pytest.raises(BadSource, match="of the same item and of different ones"):
-        fitted([(np.arange(5.0), same)] * 4)
+        fitted([(np.arange(5.0), same)] * 40)
 
 
 def test_the_file_says_the_same_again(tmp_path: Path) -> None:

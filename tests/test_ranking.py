@@ -2,16 +2,25 @@
 
 import re
 import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cbir.distances import DISTANCES, from_vectors
+from cbir.distances import DISTANCES, ColumnBlocks, from_vectors
 from cbir.errors import BadSpec
 from cbir.evaluation import ranking
 from cbir.evaluation.metrics import judge, metric
-from cbir.evaluation.ranking import NOTHING, Ranking, in_order, rank, rank_items, rankings
+from cbir.evaluation.ranking import (
+    NOTHING,
+    Ranking,
+    all_distances,
+    in_order,
+    rank,
+    rank_items,
+    ranked,
+)
 from cbir.searcher import Searcher
 from cbir.vector_index import VectorIndex
 from tests.conftest import Run
@@ -24,6 +33,17 @@ def histograms(count: int, seed: int = 0, bins: int = BINS) -> np.ndarray:
     counts = random.random((count, bins)) * (random.random((count, bins)) < 0.4)
     counts[:, 0] += 1e-3
     return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def rankings(
+    queries: np.ndarray,
+    gallery: ColumnBlocks,
+    name: str,
+    excluded: Callable[[int], np.ndarray],
+    item_of: np.ndarray | None = None,
+) -> Iterator[Ranking]:
+    for number, distances in enumerate(all_distances(queries, gallery, name)):
+        yield ranked(distances, excluded(number), item_of)
 
 
 def all_rankings(queries: np.ndarray, gallery: np.ndarray, name: str) -> list[Ranking]:

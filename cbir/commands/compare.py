@@ -3,24 +3,27 @@
 import argparse
 import os
 import shlex
-import tempfile
 from argparse import Namespace
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from cbir.commands import options
+from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import opened_store, without_store
 from cbir.commands.terminal import Terminal
-from cbir.errors import BadIndex, BadOutput
-from cbir.evaluation import cutoffs, report, writing
+from cbir.errors import BadIndex
+from cbir.evaluation import cutoffs, report, results, writing
 from cbir.evaluation.again import compare_runs
 from cbir.evaluation.comparing import Answer, Entries, Question, compare
 from cbir.evaluation.cutoffs import RATE
-from cbir.evaluation.record import forget, write_record
+from cbir.evaluation.record import MOST_SEED, write_record
+from cbir.evaluation.report import System
+from cbir.evaluation.report.model import COST_FIELDS
 from cbir.evaluation.runs import DEPTH
-from cbir.items import DEFAULT, item_rule
+from cbir.evaluation.scoring import ALWAYS
+from cbir.items import DEFAULT
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe
 from cbir.types import Source
@@ -88,9 +91,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--false-matches",
         type=_rate,
-        default=RATE,
         metavar="RATE",
-        help="what share of different pairs a cut-off may let pass (default: %(default)s)",
+        help=f"what share of different pairs a cut-off may let pass (default: {RATE})",
     )
     parser.add_argument(
         "--index",
@@ -109,7 +111,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--out", default="results/compare", metavar="DIR", help="(default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of whatever is random")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of whatever is random")
+    failures.add_failures(parser, beside="the results")
     options.add_max_megapixels(parser)
     options.add_store(parser)
     options.add_output(parser)
@@ -123,23 +126,36 @@ def run(args: Namespace, terminal: Terminal) -> int:
         if not value:
             raise Usage(f"{flag} is needed (cbir compare --help shows what there is)")
     entries = Entries.of(question)
-    item_rule(question.rule)
     indexes = [VectorIndex.read(path) for path in args.index or ()]
     _check_indexes(args, indexes, entries)
-    out = _folder(args.out, "runs")
+    out = Path(args.out)
+    if args.failures:
+        failures.check_place(Path(args.failures), {out / name for name in results.FILES})
     settings = Settings(
         max_pixels=round(args.max_megapixels * 1e6), without_store=without_store(args, terminal)
     )
-    with opened_store(args, terminal) as store, terminal.without_chatter():
-        forget(out)
-        answer = compare(question, out / "runs", settings, store, terminal.progress)
-        with terminal.progress("writing the report"):
-            writing.write(out, answer)
-            write_record(out, answer, args.queries, args.seed)
+    with _told_when_stopped(), results.filling(out, entries.runs(question)) as folder:
+        with opened_store(args, terminal) as store, terminal.without_chatter():
+            answer = compare(question, folder, settings, store, terminal.progress)
+            with terminal.progress("writing the report"):
+                writing.write(folder, answer)
+        write_record(folder, answer, args.queries, args.seed)
     _say(terminal, answer, out)
     _keep_cutoffs(args, answer, entries.recipes, terminal)
-    terminal.failures(answer.failures)
+    listed_in = Path(args.failures) if args.failures else failures.place(out)
+    failures.write(listed_in, answer.failures, keep=bool(args.failures))
+    terminal.failures(answer.failures, listed_in)
     return 1 if answer.failures else 0
+
+
+@contextmanager
+def _told_when_stopped() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            "stopped; what was described is in the feature store, and the results are as they were"
+        ) from stop
 
 
 def _question(args: Namespace) -> Question:
@@ -173,28 +189,43 @@ def _from_runs(args: Namespace, question: Question, terminal: Terminal) -> int:
     ):
         if value:
             raise Usage(f"{flag} would compute something, and --from-runs only reports")
-    out = _folder(args.out)
-    with terminal.progress("reading the runs") as progress:
-        answer = compare_runs(question, Path(args.from_runs), progress)
-    with terminal.progress("writing the report"):
-        writing.write(out, answer)
+    out, told = Path(args.out), Path(args.from_runs)
+    if args.labels and out.resolve() == told.resolve():
+        raise Usage("--labels other than the runs' own need another folder for the report: --out")
+    with results.reporting(out, told) as folder:
+        with terminal.progress("reading the runs") as progress:
+            answer = compare_runs(question, told, progress)
+        with terminal.progress("writing the report"):
+            writing.write(folder, answer)
+            write_record(folder, answer, args.queries, args.seed, is_report=True)
     _say(terminal, answer, out)
     return 0
 
 
 def _say(terminal: Terminal, answer: Answer, out: Path) -> None:
     comparison = answer.comparison
-    for system in comparison.ordered:
-        fields = {"descriptor": system.descriptor, "spec": system.spec, "distance": system.distance}
-        if system.aggregate:
-            fields["aggregate"] = system.aggregate
-        terminal.record(fields | {"queries": system.queries} | dict(system.metrics))
-    for line in report.table(comparison).splitlines():
-        terminal.result(line)
     for warning in comparison.warnings:
         terminal.note(f"note: {warning}")
-    terminal.result(report.verdict(comparison))
+    for system in comparison.ordered:
+        terminal.record(_fields(system))
+    asked = [name for one in answer.scored[:1] for name in one.values if name not in ALWAYS]
+    for line in report.table(comparison, asked).splitlines():
+        terminal.result(line)
+    chosen, verdict = report.choose(comparison).system, report.verdict(comparison)
+    terminal.record({"take": chosen.descriptor, "distance": chosen.distance, "verdict": verdict})
+    terminal.result(verdict)
     terminal.note(f"written to {out}: report.html, report.md, summary.csv and more")
+
+
+def _fields(system: System) -> dict[str, Any]:
+    """A system as an object for programs."""
+    named = {"descriptor": system.descriptor, "spec": system.spec, "distance": system.distance}
+    if system.aggregate:
+        named["aggregate"] = system.aggregate
+    low, high = system.interval or (None, None)
+    costs = {name: getattr(system, name) for name in COST_FIELDS}
+    within = {"map_low": low, "map_high": high}
+    return {**named, "queries": system.queries, **system.metrics, **within, **costs}
 
 
 def _check_indexes(args: Namespace, indexes: Sequence[VectorIndex], entries: Entries) -> None:
@@ -210,7 +241,13 @@ def _keep_cutoffs(
 ) -> None:
     """Beside each index those of its spec."""
     for path in args.index or _default_indexes(answer.gallery, recipes):
-        spec = VectorIndex.read(path).spec
+        index = VectorIndex.read(path)
+        spec = index.spec
+        if index.augmented:
+            terminal.note(
+                f"no cut-offs for {path}: they are of upright pictures, and it has others"
+            )
+            continue
         known = (one.cutoffs for one in answer.scored if one.cutoffs is not None)
         found = [one for one in known if one.spec == spec]
         if found:
@@ -233,6 +270,12 @@ def _default_indexes(gallery: Source | None, recipes: Sequence[AnyRecipe]) -> li
     return found
 
 
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST_SEED):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
 def _rate(text: str) -> float:
     try:
         rate = float(text)
@@ -241,15 +284,3 @@ def _rate(text: str) -> float:
     if not 0 < rate <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share of pairs, such as {RATE}")
     return rate
-
-
-def _folder(text: str, below: str = "") -> Path:
-    out = Path(text)
-    try:
-        (out / below).mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()  # now, and not after the work
-    except OSError as error:
-        raise BadOutput(
-            f"can't write to {out}: {(error.strerror or str(error)).lower()}"
-        ) from error
-    return out

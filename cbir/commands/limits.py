@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cbir.commands.options import Usage
 from cbir.commands.terminal import Terminal
+from cbir.errors import BadIndex
 from cbir.types import Hit
 from cbir.vector_index import VectorIndex
 
@@ -40,6 +41,11 @@ def limit_of(
         return Limit()
     if threshold.split(":")[0] != AUTO:
         return Limit(_number(threshold))
+    if index.augmented:
+        raise BadIndex(
+            f"{path} is augmented: its results are the nearest of several, and cut-offs are of "
+            "upright pictures; give a distance, or an index without --augment"
+        )
     # Only here, because most searches do without.
     from cbir.evaluation import cutoffs
 

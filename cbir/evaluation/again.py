@@ -20,7 +20,7 @@ from cbir.evaluation.relevance import Relevance
 from cbir.evaluation.report import Comparison, System
 from cbir.evaluation.saved_runs import SavedRun, qrels_of, read_runs, relevance_of_runs
 from cbir.evaluation.scoring import ALWAYS, TOP, Scored, means, values_of, with_intervals
-from cbir.evaluation.verdicts import chance, told
+from cbir.evaluation.verdicts import chance, left_out, told
 from cbir.items import item_rule
 from cbir.pipeline import Progress
 from cbir.sources import open_dataset
@@ -106,13 +106,21 @@ def _top(ranking: Ranking | None) -> Ranking:
 
 def _notes(runs: Sequence[SavedRun], relevance: Relevance, record: Record | None) -> list[str]:
     """What a reader should know of the runs."""
-    said = []
+    said = [left_out(relevance)] if relevance.left_out else []
     for run in runs:
         absent = sum(query not in run.queries for query in relevance.queries)
         if absent == len(relevance.queries):
             said.append(f"the run {run.name} answers none of these queries and is left out")
         elif absent:
             said.append(f"the run {run.name} has no answer to {absent} queries, which count as 0")
+    own = sum(
+        bool(np.isin(run.queries[query].order, relevance.excluded(number)).any())
+        for run in runs
+        for number, query in enumerate(relevance.queries)
+        if query in run.queries
+    )
+    if own:
+        said.append(f"{own} times a run ranks the query itself, which does not count")
     ranked = record.about.gallery if record else len(relevance.gallery)
     deepest = max(len(one.order) for run in runs for one in run.queries.values())
     if deepest + 1 < ranked:  # the query itself may be missing
@@ -142,6 +150,8 @@ def _about(
     if question.labels or not record:
         words, classes = in_words(labels)
         about = replace(about, labels=words, classes=classes)
+    if question.rate is not None:
+        about = replace(about, rate=question.rate)
     return replace(
         about,
         command=question.command,
@@ -152,19 +162,26 @@ def _about(
 
 
 def _shown(question: Question, record: Record | None) -> tuple[Source | None, Source | None]:
-    """Where the pictures of queries and gallery are, as far as they are still there."""
-    gallery = _opened(question.dataset or (record.about.dataset if record else ""))
+    """Where the pictures of queries and gallery are, as far as they are still there.
+
+    BadSource for what the person names now and is not there.
+    """
+    gallery = _opened(question.dataset, record.about.dataset if record else "", question)
     if gallery is None or record is None:
         return gallery, gallery
     if record.about.synthetic:
         pictures = sample(list(gallery.pictures()), seed=record.seed)
         return Edited(gallery, pictures, record.seed), gallery
-    asking = question.queries or record.asked_by
-    return (_opened(asking) if asking else gallery), gallery
+    if question.queries or record.asked_by:
+        return _opened(question.queries or "", record.asked_by or "", question), gallery
+    return gallery, gallery
 
 
-def _opened(dataset: str) -> Source | None:
+def _opened(named: str, known: str, question: Question) -> Source | None:
+    """What the person names now, else what the record knows, if that is still there."""
+    if named:
+        return open_dataset(named, question.web)
     try:
-        return open_dataset(dataset) if dataset else None
+        return open_dataset(known, question.web) if known else None
     except BadSource:
         return None

@@ -94,9 +94,10 @@ def collect(
             side.failures += result.failures
             done += len(result.failures) if result.recipe in (None, 0) else 0
         progress(done, len(pictures))
-    if side.failures and not side.ids:
+    failures = [*source.failures, *side.failures]
+    if failures and not side.ids:
         side.close()
-        id, reason = min(side.failures)
+        id, reason = min(failures)
         raise BadSource(f"no picture can be used: {id}: {reason}")
     return side
 
@@ -111,13 +112,17 @@ def sides_of(gallery: Source, asking: Source, searched: Collected, asks: Collect
 def thumbnails(
     source: Source | None, shown_as: Mapping[str, str] | None = None
 ) -> Callable[[str], bytes | None]:
-    """Small JPEGs of a source's pictures, by id, or by the item that one is shown for."""
+    """Small JPEGs of a source's pictures, by id, or by the item that one is shown for.
+
+    Only of those that a walk offers: a stranger's run may name any file.
+    """
+    offered = {picture.id for picture in source.pictures()} if source is not None else set()
 
     def show(id: str) -> bytes | None:
-        if source is not None:
+        id = (shown_as or {}).get(id, id)
+        if source is not None and id in offered:
             with suppress(BadPicture, LookupError):  # gone by now
-                data = source.read(Picture((shown_as or {}).get(id, id), ""))
-                return thumbnail(decode(data, SHOWN))
+                return thumbnail(decode(source.read(Picture(id, "")), SHOWN))
         return None
 
     return show

@@ -1,7 +1,7 @@
 """A comparison from its question to its answer: describe, label, tune, score, tell."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,15 +16,23 @@ from cbir.evaluation.collecting import Collected, collect, sides_of
 from cbir.evaluation.cutoffs import RATE
 from cbir.evaluation.duplicates import THUMBNAIL, near_duplicates, notice
 from cbir.evaluation.edits import Edited, sample
-from cbir.evaluation.labels import EDITS, in_words, relevance_of
+from cbir.evaluation.labels import EDITS, in_words, relevance_of, rule_of
 from cbir.evaluation.metrics import metric
 from cbir.evaluation.relevance import Level, Relevance, Sides
 from cbir.evaluation.report import Comparison
 from cbir.evaluation.report.model import ITEMS, PICTURES
 from cbir.evaluation.runs import DEPTH
-from cbir.evaluation.scoring import ALWAYS, Bench, Candidate, Scored, score_all, with_intervals
-from cbir.evaluation.verdicts import chance, told
-from cbir.items import DEFAULT, item_rule
+from cbir.evaluation.scoring import (
+    ALWAYS,
+    Bench,
+    Candidate,
+    Scored,
+    run_name,
+    score_all,
+    with_intervals,
+)
+from cbir.evaluation.verdicts import chance, left_out, told
+from cbir.items import DEFAULT
 from cbir.pipeline import Progress, Settings
 from cbir.recipe import AnyRecipe, parse
 from cbir.sources import Folder, Table, open_dataset
@@ -60,7 +68,7 @@ class Question:
     metrics: Sequence[str] = ()
     tune: str | None = None
     aggregates: Sequence[str] = ()
-    rate: float = RATE
+    rate: float | None = None
     depth: int = DEPTH
     seed: int = 0
     web: Web | None = None
@@ -106,7 +114,17 @@ class Entries(NamedTuple):
         for name in metrics:
             metric(name)
         _check_aggregates(question)
+        rule_of(question.labels, question.rule)
         return cls(candidates, tuning, metrics)
+
+    def runs(self, question: Question) -> list[str]:
+        """The names of the runs that are known before any work; a tuned sum's is not."""
+        return [
+            run_name(one.recipe, distance, aggregate)
+            for one in self.candidates
+            for distance in dict.fromkeys([one.recipe.distance, *question.distances])
+            for aggregate in question.aggregates or ("",)
+        ]
 
     @property
     def recipes(self) -> list[AnyRecipe]:
@@ -117,53 +135,119 @@ class Entries(NamedTuple):
         ]
 
 
+class _Means(NamedTuple):
+    """What the work is done with."""
+
+    settings: Settings
+    store: Store | None
+    watch: Watch
+
+
 def compare(
     question: Question,
-    runs: Path,
+    folder: Path,
     settings: Settings | None = None,
     store: Store | None = None,
     watch: Watch = unwatched,
 ) -> Answer:
-    """Describes whatever the store does not have, and compares. Runs are written to that folder."""
-    settings = settings or Settings()
-    entries, rule = Entries.of(question), item_rule(question.rule)
+    """Describes whatever the store does not have, and compares. `folder` gets the runs."""
+    entries = Entries.of(question)
+    means = _Means(settings or Settings(), store, watch)
     gallery = open_dataset(question.dataset, question.web)
-    pictures = list(gallery.pictures())
-    asking, asked_by = _asking(question, gallery, pictures)
     edits = question.labels == EDITS
     measured = entries.recipes if edits else [*entries.recipes, THUMBNAIL]
-    with watch("describing the gallery") as progress:
-        searched = collect(gallery, pictures, measured, settings, store, progress)
-    with closing(searched), watch("describing the queries") as progress:
+    with ExitStack() as stack:
+        pictures = list(gallery.pictures())
+        searched = _collected("describing the gallery", gallery, pictures, measured, means)
+        stack.enter_context(closing(searched))
+        asking: Source = gallery
         asks = searched
-        if asking is not gallery:
-            asks = collect(asking, asked_by, measured, settings, store, progress)
-        with closing(asks):
-            sides = sides_of(gallery, asking, searched, asks)
-            if question.aggregates and sides.same:
-                sides = dealt(sides, rule, question.seed)
-            relevance = relevance_of(question.labels, sides, question.level, rule)
-            notes = _notes(relevance, sides, searched, asks, edits)
-            candidates = entries.candidates
-            if entries.tuning:
-                with watch("choosing weights"):
-                    choice = entries.tuning.choose(relevance, asks, searched, sides, question.seed)
-                candidates, relevance = choice.beside(candidates), choice.relevance
-                notes = [choice.note, *notes]
-            askers = Askers.of(relevance, rule) if question.aggregates else None
-            relevance = askers.relevance if askers else relevance
-            bench = Bench(
-                *(relevance, asks, searched, gallery, sides.gallery),
-                *(runs, question.depth, entries.metrics, not edits, askers),
-            )
-            ways = question.distances, question.aggregates or ("",)
-            with watch("comparing") as progress:
-                found = list(score_all(bench, candidates, ways[0], progress, ways[1]))
-    scored = with_intervals(found, question.seed)
+        if edits or question.queries:
+            asking, asked_by = _asking(question, gallery, searched)
+            asks = _collected("describing the queries", asking, asked_by, measured, means)
+            stack.enter_context(closing(asks))
+        sides = sides_of(gallery, asking, searched, asks)
+        asked = _asked(question, entries, sides, asks, searched, means)
+        (folder / "runs").mkdir(exist_ok=True)
+        bench = Bench(
+            asked.relevance,
+            asks,
+            searched,
+            gallery,
+            asked.sides.gallery,
+            folder / "runs",
+            question.depth,
+            entries.metrics,
+            means.settings.max_pixels,
+            calibrates=not edits,
+            askers=asked.askers,
+        )
+        scored = _scored(question, bench, asked.candidates, watch)
+    told_of = told(_about(question, asked), scored, asked.relevance, question.seed)
+    shown = (
+        asked.relevance.shown_as(asked.sides.gallery),
+        asked.askers.shown_as if asked.askers else {},
+    )
     failed = {*gallery.failures, *asking.failures, *searched.failures, *asks.failures}
-    comparison = told(_about(question, relevance, notes), scored, relevance, question.seed)
-    shown = relevance.shown_as(sides.gallery), askers.shown_as if askers else {}
-    return Answer(comparison, scored, relevance, asking, gallery, *shown, sorted(failed))
+    return Answer(told_of, scored, asked.relevance, asking, gallery, *shown, sorted(failed))
+
+
+def _collected(
+    words: str,
+    source: Source,
+    pictures: Sequence[Picture],
+    recipes: Sequence[AnyRecipe],
+    means: _Means,
+) -> Collected:
+    with means.watch(words) as progress:
+        return collect(source, pictures, recipes, means.settings, means.store, progress)
+
+
+class _Asked(NamedTuple):
+    """Who asks and what is right; who takes part, the sum with its weights among them."""
+
+    sides: Sides
+    relevance: Relevance
+    askers: Askers | None
+    candidates: Sequence[Candidate]
+    notes: Sequence[str]
+
+
+def _asked(
+    question: Question,
+    entries: Entries,
+    sides: Sides,
+    asks: Collected,
+    searched: Collected,
+    means: _Means,
+) -> _Asked:
+    """What is right for whom; of a sum to be tuned, for the half that did not choose."""
+    rule = rule_of(question.labels, question.rule)
+    if question.aggregates and sides.same:
+        sides = dealt(sides, rule, question.seed)
+    relevance = relevance_of(question.labels, sides, question.level, rule)
+    notes = _notes(question, relevance, sides, searched, asks)
+    if question.aggregates:
+        askers = Askers.of(relevance, rule)
+        return _Asked(sides, askers.relevance, askers, entries.candidates, notes)
+    if entries.tuning is None:
+        return _Asked(sides, relevance, None, entries.candidates, notes)
+    with means.watch("choosing weights"):
+        choice = entries.tuning.choose(relevance, asks, searched, sides, question.seed)
+    notes = [choice.note, *notes]
+    return _Asked(sides, choice.relevance, None, choice.beside(entries.candidates), notes)
+
+
+def _scored(
+    question: Question, bench: Bench, candidates: Sequence[Candidate], watch: Watch
+) -> list[Scored]:
+    with watch("comparing") as progress:
+        ways = question.distances, progress, question.aggregates or ("",)
+        found = list(score_all(bench, candidates, *ways))
+    if not found:
+        names = ", ".join(one.typed for one in candidates)
+        raise BadSpec(f"no distance that was named can compare the vectors of {names}")
+    return with_intervals(found, question.seed)
 
 
 def _check_aggregates(question: Question) -> None:
@@ -176,29 +260,26 @@ def _check_aggregates(question: Question) -> None:
 
 
 def _asking(
-    question: Question, gallery: Folder | Table, pictures: Sequence[Picture]
+    question: Question, gallery: Folder | Table, searched: Collected
 ) -> tuple[Source, Sequence[Picture]]:
-    """Who asks: edits of the pictures, another data set, or the gallery itself."""
+    """Who asks: edits of the pictures that could be described, or another data set."""
     if question.labels == EDITS:
         if question.queries:
             raise BadSpec("edits make their own queries; leave --queries away")
+        good = set(searched.ids)
+        pictures = [picture for picture in searched.pictures if picture.id in good]
         edited = Edited(gallery, sample(pictures, seed=question.seed), question.seed)
         return edited, list(edited.pictures())
-    if not question.queries:
-        return gallery, pictures
-    asking = open_dataset(question.queries, question.web)
+    asking = open_dataset(question.queries or "", question.web)
     return asking, list(asking.pictures())
 
 
 def _notes(
-    relevance: Relevance, sides: Sides, searched: Collected, asks: Collected, edits: bool
+    question: Question, relevance: Relevance, sides: Sides, searched: Collected, asks: Collected
 ) -> list[str]:
     """What a reader of the figures should know first."""
-    said = []
-    if relevance.left_out:
-        count, first = len(relevance.left_out), relevance.left_out[0]
-        said.append(f"{count} queries have no right answer and are left out, {first!r} first")
-    if not edits:
+    said = [left_out(relevance)] if relevance.left_out else []
+    if question.labels != EDITS:
         asked = asks.vectors(THUMBNAIL, relevance.queries)
         answers = searched.vectors(THUMBNAIL, sides.gallery)
         found = near_duplicates(asked, answers, relevance.excluded)
@@ -206,21 +287,21 @@ def _notes(
     return said
 
 
-def _about(question: Question, relevance: Relevance, notes: Sequence[str]) -> Comparison:
+def _about(question: Question, asked: _Asked) -> Comparison:
     """What is known of a comparison before its figures."""
     labels, classes = in_words(question.labels)
     return Comparison(
         title=f"Which descriptor for {Path(question.dataset).name}?",
         dataset=question.dataset,
-        queries=len(relevance.queries),
-        gallery=len(relevance.gallery),
+        queries=len(asked.relevance.queries),
+        gallery=len(asked.relevance.gallery),
         labels=labels,
         command=question.command,
         systems=[],
-        warnings=notes,
+        warnings=asked.notes,
         unit=ITEMS if question.level == "item" else PICTURES,
         classes=classes,
         synthetic=question.labels == EDITS,
-        chance=chance(relevance),
-        rate=question.rate,
+        chance=chance(asked.relevance),
+        rate=RATE if question.rate is None else question.rate,
     )

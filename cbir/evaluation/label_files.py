@@ -43,6 +43,11 @@ def read_labels(path: Path) -> list[Label]:
     return labels
 
 
+def is_trec(path: Path) -> bool:
+    """Whether a label file is qrels, whose names are meant exactly, and no CSV."""
+    return not _has_header(_text(path))
+
+
 def _text(path: Path) -> str:
     try:
         return read_regular(str(path)).decode("utf-8-sig")

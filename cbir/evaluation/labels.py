@@ -11,7 +11,7 @@ from cbir.errors import BadSource, did_you_mean
 from cbir.evaluation.edits import apart
 from cbir.evaluation.label_files import Label, read_labels
 from cbir.evaluation.relevance import Grades, Level, Numbers, Ranked, Relevance, Sides, assemble
-from cbir.items import ItemRule, item_rule
+from cbir.items import DEFAULT, ItemRule, item_rule
 
 __all__ = ["by_class", "by_edits", "from_file", "relevance_of"]
 
@@ -31,18 +31,21 @@ def in_words(labels: str) -> tuple[str, str]:
     return WORDS.get(labels, (f"Right is what {labels} says", "class"))
 
 
+def rule_of(labels: str, rule: str) -> ItemRule:
+    """Which pictures show one item: with folders, a folder is an item."""
+    return item_rule("folder" if labels == "folders" else rule)
+
+
 def relevance_of(
     labels: str, sides: Sides, level: Level = "picture", rule: ItemRule | None = None
 ) -> Relevance:
     """What `--labels` asks for: items, folders, edits, or a file.
 
-    `rule` says which pictures show one item. At item level with folders, a folder is an item.
+    `rule` says which pictures show one item.
     """
-    rule = rule or item_rule()
-    if labels == "items":
+    rule = rule or rule_of(labels, DEFAULT)
+    if labels in ("items", "folders"):
         return by_class(sides, rule, level)
-    if labels == "folders":
-        return by_class(sides, item_rule("folder"), level)
     if labels == EDITS:
         return by_edits(sides, level, rule)
     path = Path(labels)

@@ -13,6 +13,7 @@
 All lie between 0 and 1, and are 0 for a query without anything right.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from cbir.evaluation.ranking import Ranking
 
 DEFAULT = ("map", "p@1", "p@5", "p@10", "recall@10", "ndcg@10", "mrr", "rprec")
 
+EXACTLY = 1 << 20  # terms of a harmonic sum
 ALL = 1 << 62
 """The cut-off that cuts nothing off."""
 
@@ -74,7 +76,9 @@ def by_chance(right: int, ranked: int) -> float:
     """The average precision to be expected of a random order, with so many right of so many."""
     if not right or ranked < 2:
         return float(right > 0)
-    alone = float((1 / np.arange(1, ranked + 1)).sum()) / ranked
+    few = np.arange(1, min(ranked, EXACTLY) + 1)
+    sum_of_ones = float((1 / few).sum()) + math.log(ranked / len(few))  # the rest as an integral
+    alone = sum_of_ones / ranked
     return alone + (right - 1) / (ranked - 1) * (1 - alone)
 
 

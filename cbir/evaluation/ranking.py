@@ -5,7 +5,7 @@ float32 distances, a bounded number at a time; the nearest few of each query are
 the exact ones, so that the top is what a search shows. Equal vectors are always equally far.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -82,21 +82,6 @@ def rank_items(
     least = np.full(items, np.inf, distances.dtype)
     np.minimum.at(least, owners, distances)
     return rank(least, np.flatnonzero(np.bincount(owners, minlength=items) == 0))
-
-
-def rankings(
-    queries: Vectors,
-    gallery: ColumnBlocks,
-    distance: str,
-    excluded: Callable[[int], Numbers],
-    item_of: Numbers | None = None,
-) -> Iterator[Ranking]:
-    """The ranking of each query (q, d), of pictures or, given `item_of`, of items, streamed.
-
-    `excluded`: the pictures of the gallery that do not count for the query of this number.
-    """
-    for number, distances in enumerate(all_distances(queries, gallery, distance)):
-        yield ranked(distances, excluded(number), item_of)
 
 
 def ranked(distances: NDArray[np.floating], excluded: Numbers, item_of: Numbers | None) -> Ranking:

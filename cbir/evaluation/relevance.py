@@ -1,6 +1,5 @@
 """What is right for each query, and what must not count because it is the query itself."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +16,6 @@ Numbers = NDArray[np.intp]
 Grades = NDArray[np.int64]
 Judge = Callable[[int], Grades]
 """From a query's number to a new array: for each name that is ranked its grade, 0 if not right."""
-
-LOG = logging.getLogger("cbir")
 
 
 @dataclass(frozen=True)
@@ -173,12 +170,6 @@ def assemble(
         raise BadSource(f"no query has a right answer among the pictures searched: {hint}")
     if all(right[q] + len(ranked.without(own[q])) == len(ranked.names) for q in kept):
         raise BadSource(f"all pictures are right for every query (one class only): {hint}")
-    if left_out:
-        LOG.info(
-            "%d of %d queries have no right answer among the pictures searched and are left out, "
-            "the first is %r",
-            *(len(left_out), len(own), left_out[0]),
-        )
     return Relevance(
         [sides.queries[query] for query in kept],
         ranked,

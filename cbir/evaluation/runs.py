@@ -8,7 +8,7 @@ float32, which is what trec_eval reads them as: so every tool ranks alike, howev
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,6 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     for line, query, name, grade in read_labels(path):
         _add(found.setdefault(query, {}), name, grade, query, f"{path}, line {line}")
     return found
-
-
-def as_ranking(entries: Entries, numbers: Mapping[str, int]) -> Ranking:
-    """One query of a run as a ranking of a gallery, whose names have these numbers."""
-    for name, _ in entries:
-        if name not in numbers:
-            raise BadSource(f"a run ranks {name!r}, which is not among what was searched")
-    order = np.array([numbers[name] for name, _ in entries], np.intp)
-    return Ranking(order, -np.array([score for _, score in entries], np.float64))
 
 
 def quoted(name: str) -> str:

@@ -1,12 +1,14 @@
 """Runs in a folder, and what is right for their queries: ours, or those of other tools."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from cbir.errors import BadSource
+from cbir.evaluation.label_files import is_trec
 from cbir.evaluation.labels import EDITS, relevance_of
 from cbir.evaluation.ranking import Ranking
 from cbir.evaluation.record import Record
@@ -54,21 +56,42 @@ def relevance_of_runs(
     """What is right among all that is ranked or named by the labels."""
     if labels == EDITS:
         raise BadSource("edits can't be told from runs; leave --labels away, and qrels are read")
-    runs, names = saved
-    asked = list(dict.fromkeys(query for run in runs for query in run.queries))
-    silent: Collection[str] = ()  # judged, and nobody has an answer
+    asked = list(dict.fromkeys(query for run in saved.runs for query in run.queries))
     if Path(labels).is_file():
-        judged = read_qrels(Path(labels))
-        items = {rule(name) for name in names}
-        # A run that was cut has not seen all that is right.
-        for name in (name for grades in judged.values() for name in grades):
-            if name not in items:
-                names.setdefault(name, len(names))
-        asked, silent = [query for query in asked if query in judged], judged.keys() - {*asked}
-        if not asked:
-            raise BadSource(f"no run answers a query that {labels} judges; the names must be equal")
-    sides = Sides(asked, list(names), same=_asks_itself(record), failed=silent)
-    found = relevance_of(labels, sides, "picture", rule)
+        return _judged(Path(labels), rule, saved, asked, record)
+    sides = Sides(asked, list(saved.names), same=_asks_itself(record))
+    return _with_classes(relevance_of(labels, sides, "picture", rule), record)
+
+
+def _judged(
+    path: Path, rule: ItemRule, saved: SavedRuns, asked: Sequence[str], record: Record | None
+) -> Relevance:
+    """What a file says is right, for the queries that it judges and that some run answers."""
+    judged = read_qrels(path)
+    exact = is_trec(path)
+    items = set() if exact else {rule(name) for name in saved.names}
+    # A run that was cut has not seen all that is right.
+    for name in (name for grades in judged.values() for name in grades):
+        if name not in items:
+            saved.names.setdefault(name, len(saved.names))
+    asked = [query for query in asked if query in judged]
+    if not asked:
+        raise BadSource(f"no run answers a query that {path} judges; the names must be equal")
+    # Where the judges call a query right for itself, its name means something else.
+    same = _asks_itself(record) and not any(judged[query].get(query) for query in asked)
+    silent = judged.keys() - {*asked}
+    sides = Sides(asked, list(saved.names), same=same, failed=silent)
+    found = relevance_of(str(path), sides, "picture", _itself if exact else rule)
+    return _with_classes(found, record)
+
+
+def _itself(name: str) -> str:
+    """In qrels a name is a name, and no item's."""
+    return name
+
+
+def _with_classes(found: Relevance, record: Record | None) -> Relevance:
+    """With the queries' classes that the comparison knew, unless the labels tell theirs."""
     if record and record.class_of and found.classes is None:
         classes = [record.class_of.get(query, "") for query in found.queries]
         if all(classes):
@@ -89,8 +112,10 @@ def _runs(folder: Path, names: dict[str, int], progress: Progress) -> Iterator[S
     if not paths:
         endings = ", ".join(ENDINGS)
         raise BadSource(f"{place} holds no runs; they are files whose names end in {endings}")
+    stems = Counter(path.stem for path in paths)
     for done, path in enumerate(paths, 1):
-        yield SavedRun(path.stem, dict(_rankings(path, names)))
+        name = path.stem if stems[path.stem] == 1 else path.name
+        yield SavedRun(name, dict(_rankings(path, names)))
         progress(done, len(paths))
 
 

@@ -21,6 +21,7 @@ from cbir.evaluation.report import System
 from cbir.evaluation.report.numbers import OF_CLASSES
 from cbir.evaluation.runs import depth_to_keep, writing_run
 from cbir.evaluation.statistics import intervals
+from cbir.images import MAX_PIXELS
 from cbir.pipeline import Progress
 from cbir.recipe import AnyRecipe
 from cbir.types import Source
@@ -70,6 +71,7 @@ class Bench:
     runs: Path
     depth: int
     metrics: Sequence[str] = ALWAYS
+    max_pixels: int = MAX_PIXELS
     calibrates: bool = True
     askers: Askers | None = None
 
@@ -92,8 +94,12 @@ class _Entrant:
 
     @property
     def run(self) -> str:
-        aggregate = f"-{self.aggregate}" if self.aggregate else ""
-        return f"{self.candidate.recipe.slug}-{self.distance}{aggregate}"
+        return run_name(self.candidate.recipe, self.distance, self.aggregate)
+
+
+def run_name(recipe: AnyRecipe, distance: str, aggregate: str = "") -> str:
+    """What a system's run is called, without the ending."""
+    return "-".join(word for word in (recipe.slug, distance, aggregate) if word)
 
 
 def score_all(
@@ -107,14 +113,17 @@ def score_all(
     systems = sum(len({one.recipe.distance, *distances}) for one in candidates) * len(aggregates)
     queries, done = bench.relevance.queries, 0
     depth = depth_to_keep(len(queries), len(bench.relevance.gallery), systems, bench.depth)
-    for candidate in candidates:
+    recipes = [one.recipe for one in candidates]
+    spent = cost.describing(bench.source, bench.gallery_ids, recipes, bench.max_pixels)
+    for candidate, described in zip(candidates, spent, strict=True):
         recipe = candidate.recipe
         blocks = from_vectors(bench.gallery.vectors(recipe, bench.gallery_ids))
         asked = bench.queries.vectors(recipe, bench.asked)
-        spent = cost.describing(bench.source, bench.gallery.pictures, recipe)
         for distance in dict.fromkeys([recipe.distance, *distances]):
             if blocks.nonnegative or not DISTANCES[distance].nonnegative:
-                costs = spent._asdict() | cost.searching(asked, blocks, distance)._asdict()
+                costs = described._asdict()
+                if not bench.askers:  # else a query is more than one search
+                    costs |= cost.searching(asked, blocks, distance)._asdict()
                 for place, aggregate in enumerate(aggregates, done):
                     entrant = _Entrant(candidate, distance, aggregate, asked, blocks, costs)
                     yield _score(bench, entrant, depth, _from(place, systems, progress))

@@ -40,7 +40,16 @@ def told(
     )
     winner = choose(known).system.name
     shown = disagreements(precisions, winner, classes=relevance.classes)
-    return replace(known, examples=[_example(number, scored, relevance) for number in shown])
+    best_first = sorted(scored, key=lambda one: -one.system.quality)
+    return replace(known, examples=[_example(number, best_first, relevance) for number in shown])
+
+
+def left_out(relevance: Relevance) -> str:
+    """What to say of queries that nothing is right for."""
+    count, first = len(relevance.left_out), relevance.left_out[0]
+    if count == 1:
+        return f"1 query has no right answer and is left out: {first!r}"
+    return f"{count} queries have no right answer and are left out, {first!r} first"
 
 
 def chance(relevance: Relevance, names: int | None = None) -> float:

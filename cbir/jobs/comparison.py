@@ -9,9 +9,10 @@ from pathlib import Path
 from cbir.downloads import Web
 from cbir.evaluation import comparing, writing
 from cbir.evaluation.comparing import Question
-from cbir.evaluation.record import forget, write_record
+from cbir.evaluation.record import write_record
 from cbir.evaluation.relevance import Level
 from cbir.evaluation.report import Comparison
+from cbir.evaluation.results import filling
 from cbir.items import DEFAULT as UNDERSCORE
 from cbir.jobs.given import PathLike, opened
 
@@ -57,9 +58,7 @@ def compare(
         command="cbir.compare(…)",
     )
     with opened(store) as kept, _folder(out) as folder:
-        (folder / "runs").mkdir(exist_ok=True)
-        forget(folder)
-        answer = comparing.compare(question, folder / "runs", store=kept)
+        answer = comparing.compare(question, folder, store=kept)
         if out is not None:
             writing.write(folder, answer)
             write_record(folder, answer, question.queries, seed)
@@ -68,10 +67,11 @@ def compare(
 
 @contextmanager
 def _folder(out: PathLike | None) -> Iterator[Path]:
-    """The folder, made if need be, or one that is gone afterwards."""
-    if out is None:
-        with tempfile.TemporaryDirectory(prefix="cbir-") as folder:
-            yield Path(folder)
-    else:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        yield Path(out)
+    """A folder to fill: for the results, or gone afterwards."""
+    if out is not None:
+        with filling(Path(out)) as folder:
+            yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="cbir-") as name:
+        (Path(name) / "runs").mkdir()
+        yield Path(name)

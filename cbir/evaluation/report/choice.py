@@ -1,6 +1,6 @@
 """Which system to take: the highest map, or the cheapest that can't be told apart from it.
 
-Costs are measured with some noise, so that a system within a fifth of the cheapest costs the same.
+Costs are measured with some noise, so that a system within half of the cheapest costs the same.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from cbir.evaluation.report.model import ALPHA, Comparison, System
 from cbir.evaluation.report.numbers import quantity, whole
 
-SAME_COST = 1.2
+SAME_COST = 1.5
 
 Reason = Literal["alone", "few", "best", "cheapest", "equal", "unknown"]
 

@@ -29,7 +29,9 @@ def shown(text: str) -> str:
 
 
 def fraction(value: float | None) -> str:
-    return MISSING if value is None or math.isnan(value) else f"{value:.3f}"
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"{round(value, 3) + 0.0:.3f}"  # which makes no −0
 
 
 def signed(value: float) -> str:
@@ -105,6 +107,8 @@ def settled_by(pair: Pair) -> str:
 def metric_columns(systems: Sequence[System]) -> list[Column]:
     """Every metric that some system has."""
     names = dict.fromkeys(name for system in systems for name in system.metrics)
+    if "p@1" in names:
+        names.pop("success@1", None)  # which is the same
     return [Column(name, _meaning(name), _metric(name), fraction, max) for name in names]
 
 

@@ -11,14 +11,17 @@ METRICS = ("p@1", "p@10")
 COSTS = ("describe/s", "ms/query", "bytes/picture")
 
 
-def table(comparison: Comparison) -> str:
-    """The systems, highest map first, as aligned lines; a star marks the one to take."""
+def table(comparison: Comparison, more: Sequence[str] = ()) -> str:
+    """The systems, highest map first, as aligned lines; a star marks the one to take.
+
+    `more`: metrics that were asked for besides.
+    """
     systems = comparison.ordered
     chosen = choose(comparison).system
     kept = [
         column
         for column in metric_columns(systems) + cost_columns(systems)
-        if column.heading in METRICS + COSTS
+        if column.heading in (*METRICS, *more, *COSTS)
     ]
     lines = [["", "descriptor", "distance", HEADLINE, "95%", *(c.heading for c in kept)]]
     for system in systems:
