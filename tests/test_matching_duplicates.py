@@ -369,7 +369,7 @@ def test_mirrored_and_turned_copies(folder: Path, tmp_path: Path) -> None:
     assert groups["c.jpg"] == [("turned.jpg", "rotate-90", False)]
     assert groups["b.jpg"] == [("mirrored.jpg", "flip-left-right", False)]
     recipe = parse("hsv-regions")
-    how = wanted(recipe, 0.02, augment=True)
+    how = wanted(recipe, 0.5, augment=True)
     by_colours = find_duplicates(Folder(folder), how, pipeline.Settings(), tmp_path)
     turns = {copy.photo.id: copy.transform for group in by_colours.groups for copy in group}
     assert turns["turned.jpg"] == "rotate-90"
