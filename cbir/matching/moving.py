@@ -116,7 +116,9 @@ class Mover:
         old, new = shlex.quote(str(path)), shlex.quote(str(place))
         begins = not self.undo.exists()
         with open(self.undo, "a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write((FIRST_LINE if begins else "") + f"mv -n -- {new} {old}\n")
+            file.write(
+                (FIRST_LINE if begins else "") + f"test ! -e {new} || mv -n -- {new} {old}\n"
+            )
             file.flush()
             os.fsync(file.fileno())
 
