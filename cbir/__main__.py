@@ -15,6 +15,7 @@ COMMANDS = {
     "similar": "show the items most like one of them",
     "visual-search": "find the items of a catalogue that look most like a photo",
     "match": "find the pictures of one table in another",
+    "duplicates": "find pictures that are there several times",
     "extract-images": "fetch the pictures of a catalogue that a manifest lists",
     "list-images": "write a table of a folder's pictures",
     "check": "verify an index",

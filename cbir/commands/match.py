@@ -2,7 +2,7 @@
 
 import os
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def add_arguments(parser: Parser) -> None:
     )
     near.add_argument(
         "--threshold",
-        type=_distance,
+        type=options.distance,
         metavar="D",
         help="only matches at most this distance away (default for all but cosine: any)",
     )
@@ -227,21 +227,10 @@ def _plain(value: object) -> object:
 
 
 def _similarity(text: str) -> float:
-    number = _number(text)
-    if not -1 <= number <= 1:
-        raise Usage(f"--min-similarity {text} is not a similarity; give a number from -1 to 1")
-    return number
-
-
-def _distance(text: str) -> float:
-    number = _number(text)
-    if not 0 <= number < float("inf"):
-        raise Usage(f"--threshold {text} is not a distance; give a number that is not negative")
-    return number
-
-
-def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        return float("nan")
+        number = float("nan")
+    if not -1 <= number <= 1:
+        raise ArgumentTypeError(f"{text!r} is not a similarity; give a number from -1 to 1")
+    return number

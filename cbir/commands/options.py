@@ -150,6 +150,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def distance(text: str) -> float:
+    """How far something may be at most."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a distance; give a number from 0 on")
+    return number
+
+
 def threads(text: str) -> int:
     return min(positive(text), MOST_THREADS)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,8 @@ class Thumbnail:
 
     side: int = 8
 
-    version: ClassVar[int] = 1
-    distance: ClassVar[str] = "cosine"
+    distance = "cosine"
+    version = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.side <= LARGEST:

@@ -1,0 +1,193 @@
+"""Find pictures that a data set has several times, as they are or nearly so. Nothing is deleted."""
+
+import shlex
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from cbir import distances
+from cbir.commands import failures, options
+from cbir.commands.options import Parser, Usage
+from cbir.commands.sheets import thumbnail
+from cbir.commands.stores import finish_store, opened_store, without_store
+from cbir.commands.terminal import Terminal
+from cbir.errors import BadSource
+from cbir.matching import findings
+from cbir.matching.contact_sheets import GROUPS_A_SHEET, MOST_SHEETS, sheets, size, words
+from cbir.matching.duplicates import WITHIN, Duplicates, Wanted, find_duplicates, wanted
+from cbir.matching.moving import Mover, check_target
+from cbir.pipeline import Settings
+from cbir.recipe import parse
+from cbir.sources import Folder, Table, open_dataset
+from cbir.types import Failure
+
+EXAMPLES = """examples:
+  cbir duplicates --dataset photos
+  cbir duplicates --dataset photos --augment --out copies
+      (mirrored and turned ones, too; what was found is in copies/duplicates.json and .jpg)
+  cbir duplicates --dataset photos --move-to photos-copies
+      (all but the largest picture of each group; photos-copies/undo.sh puts them back)
+  cbir duplicates --dataset photos -d mobilenet --threshold 0.05
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    options.add_dataset(parser)
+    parser.add_argument(
+        "-d",
+        "--descriptor",
+        metavar="SPEC",
+        help="compare by this descriptor (default: by thumbnails that are laid over each other, "
+        "which finds copies that are scaled, compressed, or cut by 5%%)",
+    )
+    parser.add_argument(
+        "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=options.distance,
+        metavar="D",
+        help=f"how far a copy is at most (default: {WITHIN}; a descriptor needs one)",
+    )
+    parser.add_argument(
+        "--augment", action="store_true", help="find copies that are mirrored or turned, too"
+    )
+    parser.add_argument(
+        "--out", default="results/duplicates", metavar="DIR", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--move-to",
+        metavar="DIR",
+        help="move all but the largest picture of each group there, to the same places below it; "
+        "nothing is overwritten",
+    )
+    failures.add_failures(parser, beside="what is written")
+    options.add_web(parser)
+    options.add_max_megapixels(parser)
+    options.add_store(parser)
+    options.add_output(parser)
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    how = _wanted(args)
+    out = _folder("--out", args.out)
+    source = open_dataset(args.dataset, options.web(args))
+    findings.check_folder(out)
+    if args.failures:
+        failures.check_place(Path(args.failures), {out / findings.JSON})
+    target = _target(args, source)
+    settings = Settings(
+        max_pixels=round(args.max_megapixels * 1e6), without_store=without_store(args, terminal)
+    )
+    with opened_store(args, terminal) as store, terminal.without_chatter():
+        found = find_duplicates(source, how, settings, out, store, terminal.progress)
+        if store is not None and source.complete:
+            walked = [picture.id for picture in found.pictures]
+            finish_store(store, args, terminal, source.origin, walked)
+        if not found.described:
+            raise BadSource(_nothing(args.dataset, found))
+        written = _write(args, terminal, source, how, found, out)
+    for number, copies in enumerate(found.groups, start=1):
+        terminal.record(findings.record(copies))
+        terminal.result(f"group {number}")
+        for copy in copies:
+            photo = copy.photo
+            shown = f"{photo.width}×{photo.height}"
+            terminal.result(
+                f"{shown:>12}  {size(photo.bytes):>8}  {photo.id}  {words(copy)}".rstrip()
+            )
+    _summary(terminal, found, out, written)
+    left_out = [*found.failures, *_moved(terminal, source, found, target)]
+    listed_in = Path(args.failures) if args.failures else failures.place(out)
+    failures.write(listed_in, left_out, keep=bool(args.failures))
+    terminal.failures(left_out, listed_in)
+    return 1 if left_out else 0
+
+
+def _folder(flag: str, text: str) -> Path:
+    if not text:
+        raise Usage(f"{flag} is empty; give a folder")
+    return Path(text)
+
+
+def _target(args: Namespace, source: Folder | Table) -> Path | None:
+    """Where copies are to go, if they are to go anywhere."""
+    if args.move_to is None:
+        return None
+    if not isinstance(source, Folder):
+        raise Usage("--move-to is for folders; a table's pictures stay where it says they are")
+    target = _folder("--move-to", args.move_to)
+    check_target(target, source.root)
+    return target
+
+
+def _wanted(args: Namespace) -> Wanted:
+    if not args.descriptor:
+        if args.distance:
+            raise Usage("--distance is for a descriptor; name one with -d")
+        within = WITHIN if args.threshold is None else args.threshold
+        return wanted(within=within, augment=args.augment)
+    recipe = parse(args.descriptor)
+    name = distances.get(args.distance or recipe.distance).name
+    if args.threshold is None:
+        raise Usage(
+            f"-d {args.descriptor} needs --threshold: how far copies are by {name} differs from "
+            "descriptor to descriptor; without -d, thumbnails tell them"
+        )
+    return wanted(recipe, args.threshold, name, args.augment)
+
+
+def _write(
+    args: Namespace,
+    terminal: Terminal,
+    source: Folder | Table,
+    how: Wanted,
+    found: Duplicates,
+    out: Path,
+) -> list[Path]:
+    pixels = round(args.max_megapixels * 1e6)
+    with terminal.progress("drawing") as told:
+        drawn = sheets(found.groups, lambda id: thumbnail(source, id, pixels), told)
+        return findings.write(out, args.dataset, how, found, drawn)
+
+
+def _summary(terminal: Terminal, found: Duplicates, out: Path, written: Sequence[Path]) -> None:
+    copies = [copy for group in found.groups for copy in group if not copy.first]
+    same = sum(copy.same_bytes for copy in copies)
+    kept = sum(copy.photo.bytes for copy in copies)
+    terminal.note(
+        f"{len(found.pictures)} pictures, {len(found.groups)} groups: {len(copies)} copies of "
+        f"larger ones ({same} with the same bytes), {size(kept)} in all"
+    )
+    names = ", ".join([findings.JSON, *(path.name for path in written)][:4])
+    more = f" and {len(written) - 3} more" if len(written) > 3 else ""
+    terminal.note(f"written to {out}: {names}{more}")
+    drawn = GROUPS_A_SHEET * MOST_SHEETS
+    if len(found.groups) > drawn:
+        terminal.note(f"the first {drawn} groups are drawn; {findings.JSON} has all of them")
+
+
+def _moved(
+    terminal: Terminal, source: Folder | Table, found: Duplicates, target: Path | None
+) -> list[Failure]:
+    """Moves copies if they are to be moved, and says how to undo it; what could not be moved."""
+    if target is None or not found.groups:
+        return []
+    mover = Mover(Path(source.root), target)
+    with terminal.progress("moving") as told:
+        for number, copies in enumerate(found.groups, start=1):
+            mover.move(copies)
+            told(number, len(found.groups))
+    if mover.moved:
+        terminal.note(
+            f"{len(mover.moved)} copies moved to {target}; to put them back: "
+            f"sh {shlex.quote(str(mover.undo))}"
+        )
+    return mover.failures
+
+
+def _nothing(dataset: str, found: Duplicates) -> str:
+    if not found.failures:
+        return f"nothing to compare in {dataset}: it holds no pictures"
+    first = found.failures[0]
+    return f"nothing to compare in {dataset}: every picture failed ({first.id}: {first.reason})"

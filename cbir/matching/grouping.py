@@ -1,0 +1,88 @@
+"""Groups of copies that are not chained: every member is a copy of the group's first picture.
+
+Largest pictures come first. A picture begins a group unless it is a copy of one that begins one; if
+it is, it joins the nearest such. So a picture that is like two others does not bring them together,
+and a group's first picture is its largest. Memory does not grow with the number of pairs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cbir.matching.likeness import Likeness, Pairs, Searched
+from cbir.matching.spool import Numbers
+
+MOST = 64
+"""How many candidates a picture has at most, and how many pictures are grouped at a time."""
+
+ASKED_AT_ONCE = 512
+
+
+@dataclass
+class Member:
+    """A picture, how far it is from its group's first, and which transform makes it that one."""
+
+    number: int
+    distance: float
+    transform: int
+
+
+@dataclass
+class Group:
+    """The first picture, and its copies."""
+
+    first: int
+    copies: list[Member] = field(default_factory=list)
+
+
+def having_copies(
+    likeness: Likeness, numbers: Numbers, progress: Callable[[int], None] = lambda done: None
+) -> Numbers:
+    """Those of these pictures that are a copy of any other, or have one."""
+    searched, marked = Searched(likeness), set[int]()
+    for start in range(0, len(numbers), ASKED_AT_ONCE):
+        some = numbers[start : start + ASKED_AT_ONCE]
+        searched.add(some)
+        pairs = searched.near(some, MOST)
+        marked.update(pairs.asked.tolist(), pairs.found.tolist())
+        progress(start + len(some))
+    return np.array(sorted(marked), np.intp)
+
+
+def grouped(
+    likeness: Likeness, ordered: Numbers, progress: Callable[[int], None] = lambda done: None
+) -> list[Group]:
+    """Groups of at least two of these pictures, which come in the order of their importance."""
+    groups: dict[int, Group] = {}
+    heads = Searched(likeness)
+    for start in range(0, len(ordered), MOST):
+        block = ordered[start : start + MOST]
+        among = Searched(likeness)
+        among.add(block)
+        before, inside = heads.near(block, MOST), among.near(block, MOST)
+        new = _joined(block, Pairs.joined([before, inside]), groups)
+        heads.add(new)
+        progress(start + len(block))
+    return [group for group in groups.values() if group.copies]
+
+
+def _joined(block: Numbers, pairs: Pairs, groups: dict[int, Group]) -> list[int]:
+    """Puts each picture of a block into the nearest group, or begins one; returns what began."""
+    order = np.lexsort((pairs.found, pairs.distances, pairs.asked))
+    near: dict[int, list[Member]] = {}
+    for place in order:
+        found = Member(
+            int(pairs.found[place]), float(pairs.distances[place]), int(pairs.transforms[place])
+        )
+        near.setdefault(int(pairs.asked[place]), []).append(found)
+    new = []
+    for number in block.tolist():
+        # Only what comes before can have begun a group by now.
+        first = next((one for one in near.get(number, ()) if one.number in groups), None)
+        if first is None:
+            groups[number] = Group(number)
+            new.append(number)
+        else:
+            groups[first.number].copies.append(Member(number, first.distance, first.transform))
+    return new

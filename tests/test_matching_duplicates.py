@@ -1,0 +1,410 @@
+"""Copies: how far they are, how they are grouped, and how many of those planted are found."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from cbir import pipeline
+from cbir.images import decode
+from cbir.images.transforms import TRANSFORMS
+from cbir.matching import grouping, tangents
+from cbir.matching.aligning import SIDE, aligned_distances
+from cbir.matching.duplicates import WITHIN, Copy, Duplicates, find_duplicates, wanted
+from cbir.matching.grouping import grouped, having_copies
+from cbir.matching.likeness import THUMBNAIL, TURNS, ByDistance, Searched
+from cbir.matching.spool import Spool
+from cbir.matching.tangents import tangents_of
+from cbir.recipe import parse
+from cbir.sources import Folder
+from cbir.types import Picture
+from tests.conftest import encoded, picture
+
+QUALITY = cv2.IMWRITE_JPEG_QUALITY
+Image = NDArray[np.uint8]
+AUGMENTED = sorted(TRANSFORMS)
+
+
+def detailed(seed: int, width: int = 320, height: int = 240) -> Image:
+    """A picture with edges and fine parts, different for every seed."""
+    random = np.random.default_rng(seed)
+    image = picture(seed, width, height)
+    for _ in range(12):
+        centre = int(random.integers(width)), int(random.integers(height))
+        colour = tuple(random.integers(0, 256, 3).tolist())
+        cv2.circle(image, centre, int(random.integers(8, 60)), colour, -1)
+    return image
+
+
+def thumbnail(image: Image) -> NDArray[np.float32]:
+    return THUMBNAIL.prepare(image).reshape(SIDE, SIDE, 3)
+
+
+def cut(image: Image, top: float, bottom: float, left: float, right: float) -> Image:
+    height, width = image.shape[:2]
+    rows = slice(round(height * top), round(height * (1 - bottom)))
+    return np.ascontiguousarray(image[rows, round(width * left) : round(width * (1 - right))])
+
+
+# What is done to pictures before they are planted among their originals.
+EDITS: dict[str, Callable[[Image], bytes]] = {
+    "halved": lambda image: scaled(image, 0.5, 90),
+    "enlarged": lambda image: scaled(image, 1.5, 85),
+    "compressed": lambda image: encoded(image, ".jpg", QUALITY, 30),
+    "webp": lambda image: encoded(image, ".webp", cv2.IMWRITE_WEBP_QUALITY, 60),
+    "cut by 5% all around": lambda image: encoded(cut(image, *4 * [0.05]), ".jpg", QUALITY, 90),
+    "cut by 5% on one side": lambda image: encoded(cut(image, 0, 0, 0.05, 0), ".jpg", QUALITY, 90),
+    "cut by 5% in a corner": lambda image: encoded(
+        cut(image, 0, 0.05, 0, 0.05), ".jpg", QUALITY, 90
+    ),
+}
+TURNED: dict[str, Callable[[Image], bytes]] = {
+    name: lambda image, turn=turn: encoded(np.ascontiguousarray(turn(image)), ".jpg", QUALITY, 80)
+    for name, turn in TRANSFORMS.items()
+    if name != "original"
+}
+
+
+def scaled(image: Image, factor: float, quality: int) -> bytes:
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return encoded(
+        cv2.resize(image, None, fx=factor, fy=factor, interpolation=how), ".jpg", QUALITY, quality
+    )
+
+
+def plant(
+    source: Path, folder: Path, edits: dict[str, Callable[[Image], bytes]], step: int
+) -> dict[str, str]:
+    """Copies all pictures and plants an edit of every few; the original's name for each file."""
+    folder.mkdir()
+    original, kinds = dict[str, str](), list(edits)
+    for number, one in enumerate(Folder(source).pictures()):
+        name = f"{number:04}{Path(one.id).suffix}"
+        data = (source / one.id).read_bytes()
+        (folder / name).write_bytes(data)
+        original[name] = name
+        if number % step == 0:
+            kind = kinds[number // step % len(kinds)]
+            planted = f"{number:04}-{kind.replace(' ', '-').replace('%', '')}.jpg"
+            (folder / planted).write_bytes(edits[kind](decode(data)))
+            original[planted] = name
+    return original
+
+
+def found_in(folder: Path, scratch: Path, augment: bool = False, **how: float) -> Duplicates:
+    return find_duplicates(
+        Folder(folder), wanted(augment=augment, **how), pipeline.Settings(), scratch
+    )
+
+
+def precision_and_recall(found: Duplicates, original: dict[str, str]) -> tuple[float, float]:
+    """How many pairs within groups are of one original, and how many such pairs are in groups."""
+    groups = [[copy.photo.id for copy in group] for group in found.groups]
+    pairs = {frozenset((a, b)) for group in groups for a in group for b in group if a < b}
+    names = sorted(original)
+    right = {
+        frozenset((a, b))
+        for place, a in enumerate(names)
+        for b in names[place + 1 : place + 8]  # a picture's copies are named after it
+        if original[a] == original[b]
+    }
+    return len(pairs & right) / max(1, len(pairs)), len(pairs & right) / len(right)
+
+
+def check(source: Path, scratch: Path, step: int = 3) -> None:
+    original = plant(source, scratch / "planted", EDITS, step)
+    precision, recall = precision_and_recall(found_in(scratch / "planted", scratch), original)
+    print(f"{source.name}: precision {precision:.3f}, recall {recall:.3f}")
+    assert precision >= 0.95
+    assert recall >= 0.95
+    original = plant(source, scratch / "turned", EDITS | TURNED, step)
+    found = found_in(scratch / "turned", scratch, augment=True)
+    precision, recall = precision_and_recall(found, original)
+    print(f"{source.name}, turned as well: precision {precision:.3f}, recall {recall:.3f}")
+    assert precision >= 0.95
+    assert recall >= 0.95
+
+
+def test_planted_in_the_sample_set(shop: Path, tmp_path: Path) -> None:
+    """Precision and recall are 1.00 here, turned or not."""
+    check(shop, tmp_path, step=2)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["food", "clothing/gallery"])
+def test_planted_in_real_photos(shared: Path, name: str, tmp_path: Path) -> None:
+    """Precision and recall are 1.00 here, too, turned or not."""
+    check(shared / name, tmp_path, step=3)
+
+
+def test_other_pictures_of_the_same_thing_are_no_copies(shop: Path, tmp_path: Path) -> None:
+    """The sample set has three pictures or more of each item."""
+    assert found_in(shop, tmp_path).groups == []
+    assert found_in(shop, tmp_path, augment=True).groups == []
+
+
+# --- how far copies are
+
+
+def test_thumbnails_are_laid_over_each_other() -> None:
+    image = detailed(0, 640, 480)
+    whole = thumbnail(image)
+    for edges in ([0.05] * 4, [0.05, 0, 0.05, 0], [0, 0.08, 0, 0], [0.02, 0.03, 0, 0.05]):
+        part = thumbnail(cut(image, *edges))
+        (plain,) = 1 - np.einsum("nxyc,nxyc->n", whole[None], part[None])
+        (there,) = aligned_distances(whole[None], part[None], WITHIN)
+        (back,) = aligned_distances(part[None], whole[None], WITHIN)
+        assert plain > 0.02
+        assert there == pytest.approx(back, abs=1e-6)
+        assert there < WITHIN / 2
+
+
+def test_whatever_the_brightness_and_contrast() -> None:
+    image = thumbnail(detailed(1))
+    brighter = (2 * image + 0.01).astype(np.float32)
+    assert aligned_distances(image[None], brighter[None], WITHIN)[0] == pytest.approx(0, abs=1e-5)
+
+
+def test_others_and_plain_surfaces_are_far() -> None:
+    images = np.stack([thumbnail(detailed(seed)) for seed in range(20)])
+    flat = np.stack([thumbnail(np.full((90, 90, 3), value, np.uint8)) for value in (0, 128, 255)])
+    everything = np.concatenate([images, flat])
+    a, b = np.triu_indices(len(everything), 1)
+    assert aligned_distances(everything[a], everything[b], WITHIN).min() > 0.05
+    assert (1 - aligned_distances(images, images, WITHIN)).min() == pytest.approx(1, abs=1e-5)
+    assert aligned_distances(images[:0], images[:0], WITHIN).shape == (0,)
+
+
+def test_candidates_hold_the_copies() -> None:
+    """And of other pictures hardly any."""
+    images = [detailed(seed, 480, 360) for seed in range(60)]
+    whole = tangents_of(np.stack([thumbnail(image) for image in images]))
+    parts = tangents_of(np.stack([thumbnail(cut(image, *4 * [0.05])) for image in images]))
+    far = tangents.distances(parts, whole)
+    assert np.diag(far).max() < tangents.NEAR
+    others = far[~np.eye(len(far), dtype=bool)]
+    assert (others < tangents.NEAR).mean() < 0.002
+    np.testing.assert_allclose(far, tangents.distances(whole, parts).T, atol=1e-6)
+
+
+def test_transforms_of_thumbnails_are_those_of_pictures() -> None:
+    image = detailed(3, 240, 240)
+    assert set(TURNS) == set(TRANSFORMS)
+    for name, turn in TRANSFORMS.items():
+        turned = thumbnail(np.ascontiguousarray(turn(image)))
+        np.testing.assert_allclose(TURNS[name](thumbnail(image)[None])[0], turned, atol=1e-3)
+
+
+# --- groups
+
+
+Near = Callable[[NDArray, float], ByDistance]
+
+
+@contextmanager
+def near_by(folder: Path) -> Iterator[Near]:
+    """Likenesses of vectors, by their euclidean distance."""
+    with ExitStack() as stack:
+
+        def likeness(vectors: NDArray, within: float) -> ByDistance:
+            spool = stack.enter_context(closing(Spool(folder)))
+            for row in np.asarray(vectors, np.float32):  # in small pieces, as runs do
+                spool.add(row[None])
+            return ByDistance(spool, ["original"], "euclidean", within)
+
+        yield likeness
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Iterator[Near]:
+    with near_by(tmp_path) as near:
+        yield near
+
+
+def plain(groups: Sequence[grouping.Group]) -> dict[int, list[int]]:
+    return {group.first: sorted(member.number for member in group.copies) for group in groups}
+
+
+def brute(far: NDArray, order: Sequence[int], within: float) -> dict[int, list[int]]:
+    groups: dict[int, list[int]] = {}
+    for number in order:
+        heads = [head for head in groups if far[number, head] <= within]
+        if heads:
+            groups[min(heads, key=lambda head: (far[number, head], head))].append(number)
+        else:
+            groups[number] = []
+    return {first: sorted(copies) for first, copies in groups.items() if copies}
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_groups_are_those_of_brute_force(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Whatever the order, in blocks and segments of a few pictures."""
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    count = data.draw(st.integers(1, 40))
+    vectors = random.random((count, 2)).astype(np.float32)
+    within = data.draw(st.sampled_from([0.0, 0.05, 0.15, 0.4, 2.0]))
+    order = random.permutation(count)
+    folder = tmp_path_factory.mktemp("spool")
+    with pytest.MonkeyPatch.context() as patch, near_by(folder) as near:
+        patch.setattr(Searched, "TOGETHER", 5)
+        patch.setattr(grouping, "ASKED_AT_ONCE", 7)
+        likeness = near(vectors, within)
+        far = np.array(
+            [
+                np.linalg.norm(vectors.astype(np.float64) - row, axis=1)
+                for row in vectors.astype(np.float64)
+            ]
+        )
+        expected = brute(far, order.tolist(), within)
+        marked = having_copies(likeness, np.arange(count))
+        np.fill_diagonal(far, np.inf)
+        assert marked.tolist() == np.flatnonzero(far.min(axis=1) <= within).tolist()
+        assert plain(grouped(likeness, order)) == expected
+        kept = order[np.isin(order, marked)]
+        assert plain(grouped(likeness, kept)) == expected  # the others stand alone anyway
+
+
+def test_groups_are_not_chained(near: Near) -> None:
+    """Each is near the next one on the way from 0 to 1, and the ends are nothing alike."""
+    steps = np.linspace(0, 1, 21)[:, None]
+    likeness = near(steps, 0.11)
+    groups = grouped(likeness, np.arange(21))
+    assert plain(groups) == {
+        0: [1, 2],
+        3: [4, 5],
+        6: [7, 8],
+        9: [10, 11],
+        12: [13, 14],
+        15: [16, 17],
+        18: [19, 20],
+    }
+    assert all(member.distance <= 0.11 for group in groups for member in group.copies)
+
+
+def test_a_picture_joins_the_nearest_group(near: Near) -> None:
+    likeness = near(np.array([[0.0], [1.0], [0.6]]), 0.7)
+    assert plain(grouped(likeness, np.arange(3))) == {1: [2]}
+
+
+def test_many_copies_of_one_picture(near: Near) -> None:
+    """More than are candidates at a time: still one group, whose first is the first."""
+    random = np.random.default_rng(0)
+    vectors = 1 + random.random((500, 2)) / 1000
+    likeness = near(vectors, 0.01)
+    assert len(having_copies(likeness, np.arange(500))) == 500
+    assert plain(grouped(likeness, np.arange(500))) == {0: list(range(1, 500))}
+
+
+def test_the_transform_that_makes_it_nearest(tmp_path: Path) -> None:
+    """All of a picture's vectors follow one another; those that are searched are the originals."""
+    original = np.eye(6, 8)
+    rows = np.repeat(original, len(AUGMENTED), axis=0)
+    turn = AUGMENTED.index("rotate-90")
+    rows[2 * len(AUGMENTED) + turn] = original[0] + 0.01  # picture 2, turned, is picture 0
+    with closing(Spool(tmp_path, len(AUGMENTED))) as spool:
+        spool.add(rows.astype(np.float32))
+        assert len(spool) == 6
+        likeness = ByDistance(spool, AUGMENTED, "cosine", 0.05)
+        (group,) = grouped(likeness, np.arange(6))
+    (member,) = group.copies
+    assert (group.first, member.number, AUGMENTED[member.transform]) == (0, 2, "rotate-90")
+
+
+# --- from pictures to groups
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """a.jpg with a copy of its bytes, one that is cut and one that is larger; others alone."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    images = {name: detailed(seed, 300, 200) for seed, name in enumerate("abcd")}
+    for name, image in images.items():
+        (folder / f"{name}.jpg").write_bytes(encoded(image))
+    (folder / "same.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    (folder / "cut.jpg").write_bytes(encoded(cut(images["a"], *4 * [0.05])))
+    (folder / "large.png").write_bytes(scaled(images["a"], 2, 90))
+    mirrored = np.ascontiguousarray(images["b"][:, ::-1])
+    (folder / "mirrored.jpg").write_bytes(encoded(mirrored, ".jpg", QUALITY, 50))
+    return folder
+
+
+def told(copies: Sequence[Copy]) -> list[tuple[str, str, bool]]:
+    return [(copy.photo.id, copy.transform, copy.same_bytes) for copy in copies]
+
+
+def test_the_largest_picture_comes_first(folder: Path, tmp_path: Path) -> None:
+    found = found_in(folder, tmp_path)
+    (group,) = found.groups
+    assert told(group) == [
+        ("large.png", "original", True),
+        ("a.jpg", "original", False),
+        ("same.jpg", "original", False),
+        ("cut.jpg", "original", False),
+    ]
+    assert group[0].distance == 0
+    assert 0 < group[3].distance <= WITHIN
+    assert (group[0].photo.width, group[0].photo.height) == (600, 400)
+    assert (found.described, found.failures) == (8, [])
+
+
+def test_mirrored_and_turned_copies(folder: Path, tmp_path: Path) -> None:
+    turned = cv2.rotate(detailed(2, 300, 200), cv2.ROTATE_90_COUNTERCLOCKWISE)
+    (folder / "turned.jpg").write_bytes(scaled(turned, 0.5, 90))
+    assert len(found_in(folder, tmp_path).groups) == 1
+    groups = {
+        group[0].photo.id: told(group)[1:]
+        for group in found_in(folder, tmp_path, augment=True).groups
+    }
+    assert groups["c.jpg"] == [("turned.jpg", "rotate-90", False)]
+    assert groups["b.jpg"] == [("mirrored.jpg", "flip-left-right", False)]
+    recipe = parse("hsv-regions")
+    how = wanted(recipe, 0.5, augment=True)
+    by_colours = find_duplicates(Folder(folder), how, pipeline.Settings(), tmp_path)
+    turns = {copy.photo.id: copy.transform for group in by_colours.groups for copy in group}
+    assert turns["turned.jpg"] == "rotate-90"
+
+
+def test_the_same_bytes_however_plain(tmp_path: Path) -> None:
+    """Nobody can tell plain pictures apart by what they show, but their bytes can."""
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for name, value in (("white", 255), ("white again", 255), ("grey", 128), ("grey.", 127)):
+        (folder / f"{name}.png").write_bytes(encoded(np.full((50, 50, 3), value, np.uint8), ".png"))
+    (group,) = found_in(folder, tmp_path).groups
+    assert told(group) == [("white again.png", "original", True), ("white.png", "original", True)]
+
+
+def test_what_is_gone_or_changed_when_sizes_are_read(folder: Path, tmp_path: Path) -> None:
+    class Moving(Folder):
+        """Pictures that go away, or change, once they have been described."""
+
+        read_once: ClassVar[set[str]] = set()
+
+        def read(self, picture: Picture) -> bytes:
+            if picture.id in self.read_once:
+                (folder / "large.png").unlink(missing_ok=True)
+                if picture.id == "cut.jpg":
+                    (folder / "cut.jpg").write_bytes(encoded(detailed(9)))
+            self.read_once.add(picture.id)
+            return super().read(picture)
+
+    found = find_duplicates(Moving(folder), wanted(), pipeline.Settings(workers=1), tmp_path)
+    reasons = {failure.id: failure.reason for failure in found.failures}
+    assert reasons == {
+        "large.png": "it is not there",
+        "cut.jpg": "it changed while it was compared",
+    }
+    assert [told(group) for group in found.groups] == [
+        [("a.jpg", "original", True), ("same.jpg", "original", True)]
+    ]
