@@ -183,6 +183,7 @@ def compare(
             askers=asked.askers,
         )
         scored = _scored(question, bench, asked.candidates, watch)
+    asked = asked._replace(notes=[*asked.notes, *_unfit(question, asked.candidates, scored)])
     told_of = told(_about(question, asked), scored, asked.relevance, question.seed)
     shown = (
         asked.relevance.shown_as(asked.sides.gallery),
@@ -248,6 +249,19 @@ def _scored(
         names = ", ".join(one.typed for one in candidates)
         raise BadSpec(f"no distance that was named can compare the vectors of {names}")
     return with_intervals(found, question.seed)
+
+
+def _unfit(
+    question: Question, candidates: Sequence[Candidate], scored: Sequence[Scored]
+) -> list[str]:
+    """What was asked for and can't be: distances of histograms on vectors with negative values."""
+    done = {(one.system.descriptor, one.system.distance) for one in scored}
+    return [
+        f"{one.typed} with {distance} is left away: its vectors have negative values"
+        for one in candidates
+        for distance in question.distances
+        if (one.typed, distance) not in done
+    ]
 
 
 def _check_aggregates(question: Question) -> None:

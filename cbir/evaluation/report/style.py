@@ -6,12 +6,13 @@ STYLE = """
   --paper: #faf9f6; --panel: #ffffff; --ink: #1e1e23; --quiet: #63636b; --line: #e4e2db;
   --accent: #b83f1d; --tint: 184 63 29; --good: #1b7446; --good-tint: 27 116 70;
   --bad: #a33244; --bad-tint: 163 50 68; --beaten: #8b8b93; --shadow: 0 1px 3px rgb(0 0 0 / 7%);
+  --edge: rgb(0 0 0 / 18%);
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #141417; --panel: #1d1d22; --ink: #ececf0; --quiet: #a2a2ac; --line: #33333b;
     --accent: #ff8f66; --tint: 255 143 102; --good: #62d49b; --good-tint: 98 212 155;
-    --bad: #f58a9a; --bad-tint: 245 138 154; --beaten: #85858f; --shadow: none;
+    --bad: #f58a9a; --bad-tint: 245 138 154; --beaten: #85858f; --shadow: none; --edge: rgb(0 0 0 / 60%);
   }
 }
 * { box-sizing: border-box; }
@@ -40,11 +41,16 @@ section { margin-top: 52px; }
 .figures small { font-size: 14px; font-weight: 400; color: var(--quiet); }
 .warnings { margin: 20px 0 0; padding: 14px 20px 14px 40px; font-size: 15px;
   overflow-wrap: anywhere; background: rgb(var(--tint) / 9%); border-radius: 10px; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 14.5px;
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--panel) 30%, transparent)
+  left / 40px 100% no-repeat local, linear-gradient(to left, var(--panel) 30%, transparent)
+  right / 40px 100% no-repeat local, linear-gradient(to right, var(--edge), transparent)
+  left / 14px 100% no-repeat scroll, linear-gradient(to left, var(--edge), transparent)
+  right / 14px 100% no-repeat scroll, var(--panel); }
+table { border-collapse: collapse; width: 100%; font-size: 14px;
   font-variant-numeric: tabular-nums; }
-th, td { padding: 9px 12px; text-align: right; white-space: nowrap;
+th, td { padding: 9px 7px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
+th:first-child { padding-left: 12px; } tr > :last-child { padding-right: 14px; }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--quiet); font-weight: 500; font-size: 13px; vertical-align: bottom; }
 thead th.chosen { color: var(--accent); font-weight: 700; }
@@ -53,8 +59,8 @@ th:first-child, td.word, th.word { text-align: left; }
 tbody th:first-child { position: sticky; left: 0; background: var(--panel); max-width: 34ch;
   overflow: hidden; text-overflow: ellipsis; }
 td.best { font-weight: 700; }
-td.headline { background: linear-gradient(rgb(var(--tint) / 60%) 0 0) 12px calc(100% - 3px)
-  / calc((100% - 24px) * var(--share)) 3px no-repeat; }
+td.headline { background: linear-gradient(rgb(var(--tint) / 60%) 0 0) 7px calc(100% - 3px)
+  / calc((100% - 14px) * var(--share)) 3px no-repeat; }
 tr.chosen > th { color: var(--accent); font-weight: 700; }
 tr.chosen > td, tr.chosen > th { background-color: rgb(var(--tint) / 8%); }
 tr.chosen > th:first-child { background: linear-gradient(rgb(var(--tint) / 8%) 0 0), var(--panel); }
