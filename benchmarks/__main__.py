@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import again, comparing, indexing, networks, searching
+from benchmarks import again, comparing, indexing, matching, networks, searching
 from benchmarks.measure import ROOT, SHARED, Row, machine
 from cbir import places
 
 BENCHMARKS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "in-memory": lambda folder: searching.in_memory(),
     "all-pairs": lambda folder: searching.all_pairs(),
+    "match": matching.two_tables,
+    "duplicates": matching.many_pictures,
     "small-process": searching.small_process,
     "whole-process": searching.whole_process,
     "small-jpegs": indexing.small_jpegs,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cbir.distances import DISTANCES, from_vectors
+from cbir.distances.equal import first_equal
 from cbir.errors import BadIndex, BadOutput, BadSource, BadSpec
 from cbir.matching import features, joined
 from cbir.matching.joined import Column
@@ -93,6 +94,19 @@ def test_every_row_of_a_picture_has_its_matches(monkeypatch: pytest.MonkeyPatch)
     pairs = [one[:2] for one in as_list(found)]
     assert pairs == [(0, 4), (0, 5), (1, 3), (2, 2), (3, 4), (3, 5), (4, 1), (5, 0), (6, 4), (6, 5)]
     assert told == [(2, 5), (4, 5), (5, 5)]
+
+
+@pytest.mark.parametrize("dim", [1, 7, 1024])
+def test_equal_vectors_are_known_wherever_they_lie(dim: int) -> None:
+    """In other blocks and places, and with −0 for 0."""
+    random = np.random.default_rng(0)
+    kinds = random.normal(size=(40, dim)).astype(np.float32)
+    kinds[0] = 0
+    which = random.integers(0, 40, 9000 if dim < 1000 else 5000)
+    vectors = kinds[which]
+    vectors[::2][which[::2] == 0] = -0.0
+    first = {kind: int(np.flatnonzero(which == kind)[0]) for kind in range(40)}
+    assert first_equal(from_vectors(vectors)).tolist() == [first[kind] for kind in which.tolist()]
 
 
 def test_no_match_at_all() -> None:

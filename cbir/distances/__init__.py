@@ -56,7 +56,7 @@ def pairwise(
         scoring.announce(distance, asked, len(blocks))
 
         def fill(number: int, rows: slice = rows, asked: Asked = asked) -> None:
-            piece, block = scoring.one_block(blocks, number)
+            piece, block = scoring.one_block(blocks, number, distance)
             scores = distance.score(asked, block)[:, : piece.stop - piece.start]
             out[rows, piece] = distance.from_score(scores)
 

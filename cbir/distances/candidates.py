@@ -42,7 +42,7 @@ def nearest_of(
             found.add(numbers.start, scoring.scores(asked, blocks, numbers, distance))
         else:  # then every row is a candidate
             for number in numbers:
-                piece, _ = scoring.one_block(blocks, number)
+                piece, _ = scoring.one_block(blocks, number, distance)
                 shape = len(asked.vectors), piece.stop - piece.start
                 found.add(number, np.broadcast_to(np.float32(-np.inf), shape))
     found.settle()

@@ -22,7 +22,7 @@ FAINT = 1e-30
 SCORES_AT_ONCE = 8 << 20
 """How many scores are held at a time: 32 MB of float32, whatever is compared with whatever."""
 
-FEW_QUERIES, MANY_QUERIES = 256, 1024
+FEW_QUERIES, MANY_QUERIES = 256, 2048
 """How many are answered together: so few that several blocks keep all threads busy with column
 sums, or so many that a matrix product is at its quickest."""
 
@@ -43,12 +43,15 @@ def scores(
     asked: Asked, blocks: ColumnBlocks, numbers: range, distance: Distance
 ) -> NDArray[np.float32]:
     """Scores (q, rows) of the blocks with these numbers."""
+    if len(numbers) == 1:
+        piece, block = one_block(blocks, numbers.start, distance)
+        return distance.score(asked, block)[:, : piece.stop - piece.start]
     start = numbers.start * blocks.block_rows
     end = min(len(blocks), numbers.stop * blocks.block_rows)
     out = np.empty((len(asked.vectors), end - start), np.float32)
 
     def fill(number: int) -> None:
-        piece, block = one_block(blocks, number)
+        piece, block = one_block(blocks, number, distance)
         columns = slice(piece.start - start, piece.stop - start)
         out[:, columns] = distance.score(asked, block)[:, : piece.stop - piece.start]
 
@@ -56,15 +59,19 @@ def scores(
     return out
 
 
-def one_block(blocks: ColumnBlocks, number: int) -> tuple[slice, Block]:
-    """A block, and which rows it holds. What fills up the last one has sums of zero."""
+def one_block(blocks: ColumnBlocks, number: int, distance: Distance) -> tuple[slice, Block]:
+    """A block, and which rows it holds.
+
+    The last one is filled up with zeros, which matrix products leave away. Column sums want it
+    whole; their scores have more columns then.
+    """
     start = number * blocks.block_rows
     piece = slice(start, min(start + blocks.block_rows, len(blocks)))
-    sums, squares = blocks.sums[piece], blocks.squares[piece]
-    if len(sums) < blocks.block_rows:
+    sums, squares, columns = blocks.sums[piece], blocks.squares[piece], blocks.data[number]
+    if len(sums) < blocks.block_rows and distance.by_column:
         fill = (0, blocks.block_rows - len(sums))
         sums, squares = np.pad(sums, fill), np.pad(squares, fill)
-    return piece, Block(blocks.data[number], sums, squares)
+    return piece, Block(columns[:, : len(sums)], sums, squares)
 
 
 def each(work: Callable[[int], None], numbers: range, distance: Distance, asked: Asked) -> None:
