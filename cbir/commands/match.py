@@ -36,7 +36,13 @@ def add_arguments(parser: Parser) -> None:
     what = "a table of paths or URLs (.csv, .tsv, .parquet), a folder, an index, or saved features"
     parser.add_argument("left", metavar="A", help=what)
     parser.add_argument("right", metavar="B", help="what its rows are matched with: the same")
-    options.add_descriptors(parser, several=False)
+    parser.add_argument(
+        "-d",
+        "--descriptor",
+        metavar="SPEC",
+        help="what to describe pictures by, such as mobilenet; not needed if A or B is an index or "
+        "features, which know what made them",
+    )
     parser.add_argument(
         "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
     )
@@ -109,7 +115,7 @@ def _add_outputs(parser: Parser) -> None:
 def run(args: Namespace, terminal: Terminal) -> int:
     started = time.monotonic()
     given = _given(args)
-    recipe = _recipe(args.descriptor or [], given)
+    recipe = _recipe(args.descriptor, given)
     wanted = nearness(args.distance or recipe.distance, args.threshold, args.min_similarity)
     names = apart(given[0].name, given[1].name)
     fields = given[0].fields.column_names, given[1].fields.column_names
@@ -151,14 +157,12 @@ def _given(args: Namespace) -> tuple[Named, Named]:
     )
 
 
-def _recipe(specs: Sequence[str], given: tuple[Named, Named]) -> AnyRecipe:
+def _recipe(typed: str | None, given: tuple[Named, Named]) -> AnyRecipe:
     """What is asked for, or what made the vectors of a side that has some."""
-    if len(specs) > 1:
-        raise Usage(f"one descriptor at a time: {' '.join(specs)}")
-    made = [side.spec for side in given if side.spec is not None]
-    if not specs and not made:
+    spec = next((side.spec for side in given if side.spec is not None), None)
+    if typed is None and spec is None:
         raise Usage("name a descriptor, such as -d mobilenet")
-    return parse(specs[0] if specs else made[0])
+    return parse(typed or spec or "")
 
 
 def _check_places(args: Namespace, names: tuple[str, str], columns: Sequence[Column]) -> Path:

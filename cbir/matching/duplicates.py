@@ -24,11 +24,11 @@ ALIGNED = "aligned"
 """What the distance of thumbnails that are laid over each other is called."""
 
 WITHIN = 0.0035
-"""By that distance. Measured on 875 photos of clothes, food and the sample set, with copies that
-were scaled to a quarter, half and one and a half times their size, compressed as JPEG and WebP, and
-cut by 5% on some or all edges: 99.5% are within, and no two pictures that are no copies are; the
-nearest of those are 0.0048 apart, and 0.0036 mirrored or turned."""
-
+"""By that distance. Measured on 875 photos of clothes, food and the sample set: of copies at a
+quarter, half and one and a half times the size, as JPEG of quality 30, as WebP, and cut by 5% on
+one, two or all edges, 99.4% are found (of the last kind 97.7%). Of pictures that are no copies, no
+two are that near: the nearest are 0.0049 apart, and 0.0036 if they may be mirrored or turned. Made
+so much brighter that light parts turn white, 87% of copies are found."""
 
 UNDONE = {"rotate-90": "rotate-270", "rotate-270": "rotate-90"}
 """The transforms that undo others; the rest undo themselves."""

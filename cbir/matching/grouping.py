@@ -14,7 +14,8 @@ from cbir.matching.likeness import Likeness, Pairs, Searched
 from cbir.matching.spool import Numbers
 
 MOST = 64
-"""How many candidates a picture has at most, and how many pictures are grouped at a time."""
+"""How many candidates a picture has at most, the nearest: of other pictures, hardly any are nearer
+than a copy is."""
 
 ASKED_AT_ONCE = 512
 
@@ -56,13 +57,12 @@ def grouped(
     """Groups of at least two of these pictures, which come in the order of their importance."""
     groups: dict[int, Group] = {}
     heads = Searched(likeness)
-    for start in range(0, len(ordered), MOST):
-        block = ordered[start : start + MOST]
-        among = Searched(likeness)
-        among.add(block)
-        before, inside = heads.near(block, MOST), among.near(block, MOST)
-        new = _joined(block, Pairs.joined([before, inside]), groups)
-        heads.add(new)
+    for start in range(0, len(ordered), ASKED_AT_ONCE):
+        block = ordered[start : start + ASKED_AT_ONCE]
+        before, among = heads.near(block, MOST), Searched(likeness)
+        among.add(np.setdiff1d(block, before.asked))  # which may begin groups themselves
+        inside = among.near(block, len(block))
+        heads.add(_joined(block, Pairs.joined([before, inside]), groups))
         progress(start + len(block))
     return [group for group in groups.values() if group.copies]
 
