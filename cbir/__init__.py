@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cbir.jobs import (
+        Duplicated,
         Fitted,
         Found,
         FoundItems,
         Indexed,
+        Matched,
         Searcher,
         VectorIndex,
         compare,
+        duplicates,
         fit,
         index,
+        match,
         search,
         visual_search,
     )
@@ -28,15 +32,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Duplicated",
     "Fitted",
     "Found",
     "FoundItems",
     "Indexed",
+    "Matched",
     "Searcher",
     "VectorIndex",
     "compare",
+    "duplicates",
     "fit",
     "index",
+    "match",
     "search",
     "visual_search",
 ]

@@ -18,6 +18,7 @@ from cbir.store import Store
 from tests.conftest import ROOT, Run, encoded, picture
 
 MODULES = ["cbir", "cbir.jobs.indexes", "cbir.jobs.items", "cbir.jobs.comparison"]
+MODULES += ["cbir.jobs.pairs"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -9,19 +9,24 @@ describing anything twice; without one nothing is kept. `allow_local`: a table m
 from cbir.jobs.comparison import compare
 from cbir.jobs.indexes import Found, Indexed, index, search
 from cbir.jobs.items import Fitted, FoundItems, fit, visual_search
+from cbir.jobs.pairs import Duplicated, Matched, duplicates, match
 from cbir.searcher import Searcher
 from cbir.vector_index import VectorIndex
 
 __all__ = [
+    "Duplicated",
     "Fitted",
     "Found",
     "FoundItems",
     "Indexed",
+    "Matched",
     "Searcher",
     "VectorIndex",
     "compare",
+    "duplicates",
     "fit",
     "index",
+    "match",
     "search",
     "visual_search",
 ]

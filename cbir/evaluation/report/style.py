@@ -12,7 +12,8 @@ STYLE = """
   :root {
     --paper: #141417; --panel: #1d1d22; --ink: #ececf0; --quiet: #a2a2ac; --line: #33333b;
     --accent: #ff8f66; --tint: 255 143 102; --good: #62d49b; --good-tint: 98 212 155;
-    --bad: #f58a9a; --bad-tint: 245 138 154; --beaten: #85858f; --shadow: none; --edge: rgb(0 0 0 / 60%);
+    --bad: #f58a9a; --bad-tint: 245 138 154; --beaten: #85858f; --shadow: none;
+    --edge: rgb(0 0 0 / 60%);
   }
 }
 * { box-sizing: border-box; }
