@@ -100,7 +100,7 @@ def test_the_json_file_says_everything(duplicates: Duplicates, folder: Path) -> 
     assert about["spec"] == "thumbnail:side=24,version=1"
     assert (about["distance"], about["threshold"]) == ("aligned", 0.0035)
     assert (about["pictures"], about["failed"]) == (8, 0)
-    assert len(about["transforms"]) == 6
+    assert len(about["transforms"]) == 8
     assert about["sheets"] == ["duplicates.jpg"]
     ((first, mirrored),) = [
         group["pictures"] for group in about["groups"] if group["pictures"][0]["id"] == "c.jpg"

@@ -197,7 +197,9 @@ def test_candidates_hold_the_copies() -> None:
 
 def test_transforms_of_thumbnails_are_those_of_pictures() -> None:
     image = detailed(3, 240, 240)
-    assert set(TURNS) == set(TRANSFORMS)
+    assert set(TURNS) > set(TRANSFORMS)
+    ways = {TURNS[name](thumbnail(image)[None]).tobytes() for name in TURNS}
+    assert len(ways) == len(TURNS) == 8  # all there are
     for name, turn in TRANSFORMS.items():
         turned = thumbnail(np.ascontiguousarray(turn(image)))
         np.testing.assert_allclose(TURNS[name](thumbnail(image)[None])[0], turned, atol=1e-3)
@@ -362,6 +364,7 @@ def test_the_largest_picture_comes_first(folder: Path, tmp_path: Path) -> None:
 def test_mirrored_and_turned_copies(folder: Path, tmp_path: Path) -> None:
     turned = cv2.rotate(detailed(2, 300, 200), cv2.ROTATE_90_COUNTERCLOCKWISE)
     (folder / "turned.jpg").write_bytes(scaled(turned, 0.5, 90))
+    (folder / "both.jpg").write_bytes(scaled(cv2.transpose(detailed(3, 300, 200)), 0.5, 90))
     assert len(found_in(folder, tmp_path).groups) == 1
     groups = {
         group[0].photo.id: told(group)[1:]
@@ -369,6 +372,8 @@ def test_mirrored_and_turned_copies(folder: Path, tmp_path: Path) -> None:
     }
     assert groups["c.jpg"] == [("turned.jpg", "rotate-90", False)]
     assert groups["b.jpg"] == [("mirrored.jpg", "flip-left-right", False)]
+    # Its left side is on top, and its top on the left.
+    assert groups["d.jpg"] == [("both.jpg", "flip-left-right-rotate-90", False)]
     recipe = parse("hsv-regions")
     how = wanted(recipe, 0.5, augment=True)
     by_colours = find_duplicates(Folder(folder), how, pipeline.Settings(), tmp_path)

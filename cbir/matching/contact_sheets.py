@@ -20,6 +20,8 @@ TURNED = {
     "rotate-90": "turned 90°",
     "rotate-180": "turned 180°",
     "rotate-270": "turned 270°",
+    "flip-left-right-rotate-90": "mirrored 90°",
+    "flip-left-right-rotate-270": "mirrored 270°",
 }
 """Short words, for the little room below a picture."""
 

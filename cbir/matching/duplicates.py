@@ -9,7 +9,7 @@ import numpy as np
 
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.matching.grouping import Group, grouped, having_copies
-from cbir.matching.likeness import THUMBNAIL, ByDistance, ByThumbnails, Likeness
+from cbir.matching.likeness import THUMBNAIL, TURNS, ByDistance, ByThumbnails, Likeness
 from cbir.matching.photos import Photo, photos_of
 from cbir.matching.spool import Spool
 from cbir.pipeline import Described, Progress, Settings, describe
@@ -76,7 +76,8 @@ def wanted(
     augment: bool = False,
 ) -> Wanted:
     """By thumbnails, or by the distance of a recipe."""
-    transforms = sorted(TRANSFORMS) if augment else [ORIGINAL]
+    every = sorted(TRANSFORMS if recipe else TURNS)
+    transforms = every if augment else [ORIGINAL]
     name = (distance or recipe.distance) if recipe else ALIGNED
     return Wanted(recipe, name, within, transforms)
 

@@ -25,8 +25,11 @@ TURNS: dict[str, Callable[[Images], Images]] = {
     "rotate-90": lambda images: np.rot90(images, 1, (1, 2)),
     "rotate-180": lambda images: np.rot90(images, 2, (1, 2)),
     "rotate-270": lambda images: np.rot90(images, 3, (1, 2)),
+    "flip-left-right-rotate-90": lambda images: np.rot90(images[:, :, ::-1], 1, (1, 2)),
+    "flip-left-right-rotate-270": lambda images: np.rot90(images[:, :, ::-1], 3, (1, 2)),
 }
-"""The transforms of cbir.images.transforms, for many thumbnails (n, side, side, 3) at once."""
+"""The transforms of cbir.images.transforms, for many thumbnails (n, side, side, 3) at once, and
+those two that make all ways to put a picture on its sides."""
 
 
 class Pairs(NamedTuple):
