@@ -12,10 +12,10 @@ demo: .venv/installed ## Index the sample pictures and search them
 	$(BIN)/python search.py --query queries/hat-tan_query.jpg
 
 test: .venv/installed-dev lint ## Lint, and run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 test-all: .venv/installed-dev lint ## The same with the long tests
-	$(BIN)/python -m pytest -q -m ''
+	$(BIN)/python -m pytest -q -n 2 -m ''
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
