@@ -430,7 +430,8 @@ def test_all_ends_at_once(server: WebServer, kind: str) -> None:
     downloader = Downloader(replace(QUICK, timeout=30, silence=30))
     with ThreadPoolExecutor(1) as pool:
         reasons = pool.submit(all_of, downloader, urls, 8)
-        while len(server.requests) < 6:
+        # Who is told to come back later keeps the others from asking.
+        while len(server.requests) < (1 if kind == "busy" else 6):
             time.sleep(0.01)
         began = time.monotonic()
         downloader.close()
