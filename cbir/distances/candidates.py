@@ -78,11 +78,15 @@ class _Found:
 
     def add(self, block: int, scores: NDArray[np.float32]) -> None:
         """Takes in the scores (q, rows) of the rows from this block on."""
-        self.bounds = np.fmin(self.bounds, _upper_bounds(scores, self.limit))
-        far = scores > self._reach()[:, None]  # this way NaN counts as near
+        lowest, bounds = _lowest(scores, self.limit)
+        self.bounds = np.fmin(self.bounds, bounds)
+        reach = self._reach()
+        some = np.flatnonzero(~(lowest > reach))  # this way NaN counts as near
+        scores = scores[some] if len(some) < len(scores) else scores
+        far = scores > reach[some, None]
         queries, rows = np.divmod(np.flatnonzero(~far), scores.shape[1])
         start = block * self.blocks.block_rows
-        self.pending.append(Pairs(queries, rows + start, scores[queries, rows]))
+        self.pending.append(Pairs(some[queries], rows + start, scores[queries, rows]))
         # Equal rows by the million must not pile up.
         if sum(len(pairs.rows) for pairs in self.pending) > MOST_PENDING:
             self.settle()
@@ -122,18 +126,23 @@ def distances_of(
     return out
 
 
-def _upper_bounds(scores: NDArray[np.float32], limit: int) -> NDArray[np.float32]:
-    """For each query (q, rows) a value that at least `limit` of its scores do not exceed.
+def _lowest(
+    scores: NDArray[np.float32], limit: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """For each query (q, rows) its lowest score, and a value that `limit` of them do not exceed.
 
     The limit-th smallest of the minima of disjoint groups is one, usually tight, and far cheaper to
     find than the limit-th smallest of all.
     """
     count = scores.shape[1]
+    if limit < count and limit > 1 and count >= 256 * limit:
+        whole = count // 64 * 64
+        groups = scores[:, :whole].reshape(len(scores), 64, -1).min(axis=1)
+        lowest = np.minimum(groups.min(axis=1), scores[:, whole:].min(axis=1, initial=np.inf))
+        return lowest, np.partition(groups, limit - 1, axis=1)[:, limit - 1]
+    lowest = scores.min(axis=1)
+    if limit == 1 < count:
+        return lowest, lowest
     if limit >= count:
-        return np.full(len(scores), np.inf, np.float32)
-    if limit == 1:
-        return scores.min(axis=1)
-    if count >= 256 * limit:
-        whole = scores[:, : count // 64 * 64]
-        scores = whole.reshape(len(scores), 64, -1).min(axis=1)
-    return np.partition(scores, limit - 1, axis=1)[:, limit - 1]
+        return lowest, np.full(len(scores), np.inf, np.float32)
+    return lowest, np.partition(scores, limit - 1, axis=1)[:, limit - 1]
