@@ -11,7 +11,8 @@ from benchmarks.measure import SHARED, Row, in_turns
 from cbir.distances import from_vectors
 from cbir.evaluation import writing
 from cbir.evaluation.collecting import Collected, collect
-from cbir.evaluation.comparing import Question, compare
+from cbir.evaluation.comparing import compare
+from cbir.evaluation.question import Question
 from cbir.evaluation.ranking import Ranking, all_distances, ranked
 from cbir.evaluation.relevance import Relevance
 from cbir.evaluation.report import System

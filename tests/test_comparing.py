@@ -19,8 +19,9 @@ import pytest
 from cbir import files, steps
 from cbir.errors import BadSource, BadStore
 from cbir.evaluation import tuned
-from cbir.evaluation.comparing import Answer, Question, compare
+from cbir.evaluation.comparing import Answer, compare
 from cbir.evaluation.metrics import by_chance, judge, metric
+from cbir.evaluation.question import Question
 from cbir.evaluation.ranking import rank
 from cbir.evaluation.report import verdict
 from cbir.evaluation.tuning import Tuned

@@ -13,7 +13,7 @@ from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSource
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
-from cbir.items import DEFAULT, item_rule
+from cbir.items import item_rule
 from cbir.pipeline import Gathered, Settings, gather
 from cbir.recipe import AnyRecipe, parse
 from cbir.sources import Folder, Table
@@ -34,13 +34,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="N",
         help="how many items (default: %(default)s)",
     )
-    parser.add_argument(
-        "--item-rule",
-        default=DEFAULT,
-        metavar="RULE",
-        help="which pictures show one item: underscore (the name up to the first _ or .), folder, "
-        "stem, or a regular expression (default: %(default)s)",
-    )
+    options.add_item_rule(parser)
     parser.add_argument(
         "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
     )

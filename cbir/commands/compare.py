@@ -1,33 +1,29 @@
 """Find out which descriptor to trust on your pictures: all of them on the same queries."""
 
 import argparse
-import os
 import shlex
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cbir.commands import failures, options
+from cbir.commands.cutoffs import check_indexes, keep_cutoffs
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import opened_store, without_store
 from cbir.commands.terminal import Terminal
-from cbir.errors import BadIndex
-from cbir.evaluation import cutoffs, report, results, writing
+from cbir.evaluation import report, results, writing
 from cbir.evaluation.again import compare_runs
-from cbir.evaluation.comparing import Answer, Entries, Question, compare
+from cbir.evaluation.comparing import Answer, compare
 from cbir.evaluation.cutoffs import RATE
+from cbir.evaluation.question import Entries, Question
 from cbir.evaluation.record import MOST_SEED, write_record
 from cbir.evaluation.report import System
 from cbir.evaluation.report.model import COST_FIELDS
 from cbir.evaluation.runs import DEPTH
 from cbir.evaluation.scoring import ALWAYS
-from cbir.items import DEFAULT
 from cbir.pipeline import Settings
-from cbir.recipe import AnyRecipe
-from cbir.types import Source
-from cbir.vector_index import VectorIndex
 
 EXAMPLES = """examples:
   cbir compare --dataset photos --labels folders -d hsv mobilenet 'hsv*0.25+mobilenet*0.75'
@@ -55,13 +51,7 @@ def add_arguments(parser: Parser) -> None:
         help="what is right: pictures of the same item, of the same folder, the original of an "
         "edit, or what a CSV file (query,item[,grade]) or TREC qrels say",
     )
-    parser.add_argument(
-        "--item-rule",
-        default=DEFAULT,
-        metavar="RULE",
-        help="which pictures show one item: underscore (the name up to the first _ or .), folder, "
-        "stem, or a regular expression (default: %(default)s)",
-    )
+    options.add_item_rule(parser)
     options.add_descriptors(parser, several=True)
     parser.add_argument(
         "--distances", nargs="+", default=[], metavar="NAME", help="beside each descriptor's own"
@@ -126,8 +116,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         if not value:
             raise Usage(f"{flag} is needed (cbir compare --help shows what there is)")
     entries = Entries.of(question)
-    indexes = [VectorIndex.read(path) for path in args.index or ()]
-    _check_indexes(args, indexes, entries)
+    check_indexes(args.index or (), entries)
     out = Path(args.out)
     if args.failures:
         failures.check_place(Path(args.failures), {out / name for name in results.FILES})
@@ -141,7 +130,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
                 writing.write(folder, answer)
         write_record(folder, answer, args.queries, args.seed)
     _say(terminal, answer, out)
-    _keep_cutoffs(args, answer, entries.recipes, terminal)
+    keep_cutoffs(args.index or (), answer, entries.recipes, terminal)
     listed_in = Path(args.failures) if args.failures else failures.place(out)
     failures.write(listed_in, answer.failures, keep=bool(args.failures))
     terminal.failures(answer.failures, listed_in)
@@ -226,48 +215,6 @@ def _fields(system: System) -> dict[str, Any]:
     costs = {name: getattr(system, name) for name in COST_FIELDS}
     within = {"map_low": low, "map_high": high}
     return {**named, "queries": system.queries, **system.metrics, **within, **costs}
-
-
-def _check_indexes(args: Namespace, indexes: Sequence[VectorIndex], entries: Entries) -> None:
-    """Usage for an index that no system is about; of a sum to be tuned nobody knows yet."""
-    specs = {one.recipe.spec for one in entries.candidates}
-    for path, index in zip(args.index or (), indexes, strict=True):
-        if index.spec not in specs and not entries.tuning:
-            raise Usage(f"--index {path} was made by {index.spec}, which is not compared here")
-
-
-def _keep_cutoffs(
-    args: Namespace, answer: Answer, recipes: Sequence[AnyRecipe], terminal: Terminal
-) -> None:
-    """Beside each index those of its spec."""
-    for path in args.index or _default_indexes(answer.gallery, recipes):
-        index = VectorIndex.read(path)
-        spec = index.spec
-        if index.augmented:
-            terminal.note(
-                f"no cut-offs for {path}: they are of upright pictures, and it has others"
-            )
-            continue
-        known = (one.cutoffs for one in answer.scored if one.cutoffs is not None)
-        found = [one for one in known if one.spec == spec]
-        if found:
-            cutoffs.keep(Path(path), found)
-            terminal.note(f"cut-offs saved beside {path}, for search.py --threshold auto")
-        elif args.index:
-            terminal.note(f"no cut-offs for {path}: none were found for {spec}")
-
-
-def _default_indexes(gallery: Source | None, recipes: Sequence[AnyRecipe]) -> list[str]:
-    """The indexes of this data set where index.py writes them."""
-    place = getattr(gallery, "root", "")
-    names = ["index.csv", *(f"index.{recipe.slug}.csv" for recipe in recipes)]
-    found = []
-    for name in dict.fromkeys(names):
-        with suppress(BadIndex, OSError):
-            root = VectorIndex.read(name).root
-            if root is not None and os.path.samefile(root, place):
-                found.append(name)
-    return found
 
 
 def _seed(text: str) -> int:

@@ -10,6 +10,7 @@ from cbir import places
 from cbir.downloads import Web
 from cbir.errors import CbirError, did_you_mean
 from cbir.images import MAX_PIXELS
+from cbir.items import DEFAULT
 
 MOST_THREADS = 64
 MOST_CONNECTIONS = 64
@@ -70,6 +71,16 @@ def add_descriptors(parser: Parser, several: bool) -> None:
         metavar="SPEC",
         help="what to describe pictures by, such as hsv, mobilenet or hsv:norm=l2 (default: hsv)"
         + ("; several make an index each" if several else ""),
+    )
+
+
+def add_item_rule(parser: Parser) -> None:
+    parser.add_argument(
+        "--item-rule",
+        default=DEFAULT,
+        metavar="RULE",
+        help="which pictures show one item: underscore (the name up to the first _ or .), folder, "
+        "stem, or a regular expression (default: %(default)s)",
     )
 
 

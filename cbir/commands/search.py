@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
 from cbir.commands import options
-from cbir.commands.limits import Limit, limit_of
+from cbir.commands.cutoffs import Limit, limit_of
 from cbir.commands.montage import STDIN_NAME, Montage
 from cbir.commands.options import Parser, Usage
 from cbir.commands.sheets import add_montage

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from cbir.errors import BadIndex, BadSource
 from cbir.evaluation import cutoffs
-from cbir.evaluation.comparing import Answer, Question
+from cbir.evaluation.comparing import Answer
 from cbir.evaluation.cutoffs import Cutoffs
 from cbir.evaluation.edits import Edited, sample
 from cbir.evaluation.labels import in_words
 from cbir.evaluation.metrics import metric
+from cbir.evaluation.question import Question
 from cbir.evaluation.ranking import Ranking
 from cbir.evaluation.record import Entry, Record, read_record
 from cbir.evaluation.relevance import Relevance

@@ -6,40 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cbir import distances
-from cbir.catalogue import aggregates
-from cbir.downloads import Web
 from cbir.errors import BadSpec
-from cbir.evaluation import tuned
 from cbir.evaluation.askers import Askers, dealt
 from cbir.evaluation.collecting import Collected, collect, sides_of
 from cbir.evaluation.cutoffs import RATE
 from cbir.evaluation.duplicates import THUMBNAIL, near_duplicates, notice
 from cbir.evaluation.edits import Edited, sample
 from cbir.evaluation.labels import EDITS, in_words, relevance_of, rule_of
-from cbir.evaluation.metrics import metric
-from cbir.evaluation.relevance import Level, Relevance, Sides
+from cbir.evaluation.question import Entries, Question
+from cbir.evaluation.relevance import Relevance, Sides
 from cbir.evaluation.report import Comparison
 from cbir.evaluation.report.model import ITEMS, PICTURES
-from cbir.evaluation.runs import DEPTH
 from cbir.evaluation.scoring import (
-    ALWAYS,
     Bench,
     Candidate,
     Scored,
-    run_name,
     score_all,
     with_intervals,
 )
 from cbir.evaluation.verdicts import chance, left_out, told
-from cbir.items import DEFAULT
 from cbir.pipeline import Progress, Settings
-from cbir.recipe import AnyRecipe, parse
+from cbir.recipe import AnyRecipe
 from cbir.sources import Folder, Table, open_dataset
 from cbir.store import Store
 from cbir.types import Failure, Picture, Source
-
-STANDARD = ("hsv", "hsv-regions")
 
 Watch = Callable[[str], AbstractContextManager[Progress]]
 """Given words for a stage of the work, somebody to tell how far it is."""
@@ -48,31 +38,6 @@ Watch = Callable[[str], AbstractContextManager[Progress]]
 @contextmanager
 def unwatched(_: str) -> Iterator[Progress]:
     yield lambda done, total: None
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is compared on which queries, and what counts as right.
-
-    `rate`: the share of false matches that cut-offs are told for. `web`: how tables of URLs are
-    downloaded. With `aggregates`, items ask with all their pictures. `command` asks it all again.
-    """
-
-    dataset: str
-    labels: str
-    queries: str | None = None
-    descriptors: Sequence[str] = ()
-    distances: Sequence[str] = ()
-    level: Level = "picture"
-    rule: str = DEFAULT
-    metrics: Sequence[str] = ()
-    tune: str | None = None
-    aggregates: Sequence[str] = ()
-    rate: float | None = None
-    depth: int = DEPTH
-    seed: int = 0
-    web: Web | None = None
-    command: str = "cbir compare"
 
 
 @dataclass(frozen=True)
@@ -91,48 +56,6 @@ class Answer:
     shown_as: Mapping[str, str]
     asked_as: Mapping[str, str]
     failures: Sequence[Failure] = ()
-
-
-class Entries(NamedTuple):
-    """Who takes part: the descriptors that were named, and a sum whose weights are to be found."""
-
-    candidates: Sequence[Candidate]
-    tuning: tuned.Tuning | None
-    metrics: Sequence[str]
-
-    @classmethod
-    def of(cls, question: Question) -> "Entries":
-        """BadSpec for what there is not, before any work."""
-        tuning = tuned.parse(question.tune) if question.tune else None
-        named = question.descriptors or (() if tuning else STANDARD)
-        candidates = [Candidate(text, parse(text)) for text in named]
-        if len({one.recipe.spec for one in candidates}) < len(named):
-            raise BadSpec(f"the same descriptor is named twice: {' '.join(named)}")
-        for name in question.distances:
-            distances.get(name)
-        metrics = tuple(dict.fromkeys([*ALWAYS, *question.metrics]))
-        for name in metrics:
-            metric(name)
-        _check_aggregates(question)
-        rule_of(question.labels, question.rule)
-        return cls(candidates, tuning, metrics)
-
-    def runs(self, question: Question) -> list[str]:
-        """The names of the runs that are known before any work; a tuned sum's is not."""
-        return [
-            run_name(one.recipe, distance, aggregate)
-            for one in self.candidates
-            for distance in dict.fromkeys([one.recipe.distance, *question.distances])
-            for aggregate in question.aggregates or ("",)
-        ]
-
-    @property
-    def recipes(self) -> list[AnyRecipe]:
-        """What has to be described; of a sum to be tuned, its parts."""
-        return [
-            *(one.recipe for one in self.candidates),
-            *(self.tuning.parts if self.tuning else ()),
-        ]
 
 
 class _Means(NamedTuple):
@@ -262,15 +185,6 @@ def _unfit(
         for distance in question.distances
         if (one.typed, distance) not in done
     ]
-
-
-def _check_aggregates(question: Question) -> None:
-    for name in question.aggregates:
-        aggregates.get(name)
-    if question.aggregates and question.level != "item":
-        raise BadSpec("aggregates are of items; compare with --level item")
-    if question.aggregates and (question.tune or question.labels == EDITS):
-        raise BadSpec("aggregates go neither with --tune nor with edits; leave one away")
 
 
 def _asking(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cbir.downloads import Web
 from cbir.evaluation import comparing, writing
-from cbir.evaluation.comparing import Question
+from cbir.evaluation.question import STANDARD, Question
 from cbir.evaluation.record import write_record
 from cbir.evaluation.relevance import Level
 from cbir.evaluation.report import Comparison
@@ -19,7 +19,7 @@ from cbir.jobs.given import PathLike, opened
 
 def compare(
     dataset: PathLike,
-    descriptors: Sequence[str] = comparing.STANDARD,
+    descriptors: Sequence[str] = STANDARD,
     *,
     labels: str,
     queries: PathLike | None = None,

@@ -1,18 +1,23 @@
-"""How near a result must be: a distance that a person gives, or one that keeps a promise."""
+"""Cut-offs: saved beside indexes by a comparison, and used by a search to keep a promise."""
 
 import math
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cbir.commands.options import Usage
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadIndex
-from cbir.types import Hit
+from cbir.recipe import AnyRecipe
+from cbir.types import Hit, Source
 from cbir.vector_index import VectorIndex
 
 if TYPE_CHECKING:
+    from cbir.evaluation.comparing import Answer
     from cbir.evaluation.cutoffs import Cutoffs
+    from cbir.evaluation.question import Entries
 
 AUTO = "auto"
 
@@ -83,3 +88,48 @@ def _rate(text: str) -> float:
     if not 0 < rate <= 1:
         raise Usage(f"--threshold {text}: give the share of false matches, such as auto:{RATE}")
     return rate
+
+
+def check_indexes(paths: Sequence[str], entries: "Entries") -> None:
+    """Usage for an index that no system is about; of a sum to be tuned nobody knows yet."""
+    specs = {one.recipe.spec for one in entries.candidates}
+    for path in paths:
+        spec = VectorIndex.read(path).spec
+        if spec not in specs and not entries.tuning:
+            raise Usage(f"--index {path} was made by {spec}, which is not compared here")
+
+
+def keep_cutoffs(
+    paths: Sequence[str], answer: "Answer", recipes: Sequence[AnyRecipe], terminal: Terminal
+) -> None:
+    """Beside each index the cut-offs of its spec; without paths, beside those of this data set."""
+    from cbir.evaluation import cutoffs
+
+    for path in paths or _default_indexes(answer.gallery, recipes):
+        index = VectorIndex.read(path)
+        spec = index.spec
+        if index.augmented:
+            terminal.note(
+                f"no cut-offs for {path}: they are of upright pictures, and it has others"
+            )
+            continue
+        known = (one.cutoffs for one in answer.scored if one.cutoffs is not None)
+        found = [one for one in known if one.spec == spec]
+        if found:
+            cutoffs.keep(Path(path), found)
+            terminal.note(f"cut-offs saved beside {path}, for search.py --threshold auto")
+        elif paths:
+            terminal.note(f"no cut-offs for {path}: none were found for {spec}")
+
+
+def _default_indexes(gallery: Source | None, recipes: Sequence[AnyRecipe]) -> list[str]:
+    """The indexes of this data set where index.py writes them."""
+    place = getattr(gallery, "root", "")
+    names = ["index.csv", *(f"index.{recipe.slug}.csv" for recipe in recipes)]
+    found = []
+    for name in dict.fromkeys(names):
+        with suppress(BadIndex, OSError):
+            root = VectorIndex.read(name).root
+            if root is not None and os.path.samefile(root, place):
+                found.append(name)
+    return found
