@@ -87,6 +87,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         if not found.described:
             raise BadSource(_nothing(args.dataset, found))
         written = _write(args, terminal, source, how, found, out)
+        if isinstance(source, Table):  # which may have been asked again, for sizes and drawings
+            source.close()
     for number, copies in enumerate(found.groups, start=1):
         terminal.record(findings.record(copies))
         terminal.result(f"group {number}")
