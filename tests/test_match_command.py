@@ -406,6 +406,8 @@ def test_nothing_is_written_over(match: Match, folder: Path) -> None:
         (["-d", "hsv", "--columns", "id"], "write a_id or b_id"),
         (["-d", "hsv", "--out", "m.xlsx"], ".parquet"),
         (["-d", "hsv", "--out", "m/"], "not a file's name"),
+        (["-d", "hsv", "--out", "no/m.tsv"], "can't write no/m.tsv: its folder does not exist"),
+        (["-d", "hsv", "--matrix", "no/m.npy"], "can't write no/m.npy: its folder does not exist"),
         (
             ["-d", "hsv", "--image-column", "x", "--image-column", "y", "--image-column", "z"],
             "once",

@@ -10,6 +10,7 @@ from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
+from cbir.errors import BadOutput
 from cbir.matching import features, joined
 from cbir.matching.joined import Column
 from cbir.matching.matches import Matches, match
@@ -170,6 +171,9 @@ def _check_places(args: Namespace, names: tuple[str, str], columns: Sequence[Col
     if not args.out or args.out.endswith(("/", os.sep)):
         raise Usage(f"--out {args.out!r} is not a file's name")
     out = Path(args.out)
+    for path in (out, Path(args.matrix or out)):
+        if not path.absolute().parent.is_dir():
+            raise BadOutput(f"can't write {path}: its folder does not exist")
     joined.check_place(out, columns)
     if args.matrix:
         check_matrix(Path(args.matrix))
