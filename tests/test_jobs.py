@@ -8,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import cbir
-from cbir import compare, fit, index, search, visual_search
-from cbir.errors import BadIndex, BadSource, BadSpec
+from cbir import compare, duplicates, fit, index, match, search, visual_search
+from cbir.errors import BadIndex, BadOutput, BadSource, BadSpec
 from cbir.store import Store
 from tests.conftest import ROOT, Run, encoded, picture
 
@@ -105,6 +106,50 @@ def test_a_comparison_is_that_of_the_command_line(shop: Path, tmp_path: Path, ru
     assert again.systems[0].metrics == {
         name: value for name, value in found.systems[0].metrics.items() if name != "map@3"
     }
+
+
+def test_only_pictures_on_white(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number in range(4):
+        image = picture(number)
+        if number % 2:
+            image = cv2.copyMakeBorder(image, 9, 9, 9, 9, cv2.BORDER_CONSTANT, value=(255,) * 3)
+        (folder / f"item{number}.png").write_bytes(encoded(image, ".png"))
+    photo = encoded(picture(0), ".png")
+    found = visual_search(folder, photo, white_background=True).items["query"]
+    assert sorted(hit.item for hit in found) == ["item1", "item3"]
+    for number in (1, 3):
+        (folder / f"item{number}.png").unlink()
+    with pytest.raises(BadSource, match="none of the pictures"):
+        visual_search(folder, photo, white_background=True)
+
+
+def test_pairs_are_those_of_the_command_line(shop: Path, tmp_path: Path, run: Run) -> None:
+    flags = ("-d", "hsv", "--threshold", "0.02", "--top", "2", "--json")
+    done = run("match", ROOT / "queries", shop, *flags, cwd=tmp_path)
+    theirs = [json.loads(line) for line in done.stdout.splitlines()]
+    found = match(ROOT / "queries", shop, "hsv", threshold=0.02, top=2, store=tmp_path / "f.db")
+    assert found.rows == theirs
+    with Store.open(tmp_path / "f.db", read_only=True) as store:
+        assert len(store.summary().sources) == 2
+    with pytest.raises(BadSpec, match="name a descriptor"):
+        match(ROOT / "queries", shop)
+    with pytest.raises(BadSpec, match="needs a threshold"):
+        duplicates(shop, "hsv")
+
+
+def test_an_index_replaces_only_an_index(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(BadOutput, match="is not an index"):
+        index(photos, to=tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    for _ in range(2):
+        index(photos, to=tmp_path / "index.csv")
+
+
+def test_type_hints_reach_users() -> None:
+    assert (Path(cbir.__file__).parent / "py.typed").exists()
 
 
 def test_the_store_is_used_when_there_is_one(photos: Path, tmp_path: Path) -> None:

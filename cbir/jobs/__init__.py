@@ -2,7 +2,8 @@
 
 Data sets are named as on the command line: a folder, the name of one under data/dataset, or a
 table of paths and URLs. Pictures that fail are returned with their reasons; all else that goes
-wrong is a CbirError. Nothing is printed. `store` is the file of a feature store that saves
+wrong is a CbirError. Nothing is printed, but for what libjpeg and libpng say of damaged pictures on
+standard error. `store` is the file of a feature store that saves
 describing anything twice; without one nothing is kept. `allow_local`: a table may name anything.
 """
 

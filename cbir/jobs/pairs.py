@@ -14,7 +14,7 @@ from cbir.matching.duplicates import WITHIN, Copy, find_duplicates, wanted
 from cbir.matching.matches import match as match_sides
 from cbir.matching.nearness import nearness
 from cbir.pipeline import Settings
-from cbir.recipe import parse
+from cbir.recipe import AnyRecipe, parse
 from cbir.sources import open_dataset
 from cbir.types import Failure
 
@@ -68,8 +68,7 @@ def match(
         raise BadSpec("neither side has vectors yet; name a descriptor, such as mobilenet")
     recipe = parse(spec)
     near = nearness(distance or recipe.distance, threshold, min_similarity)
-    with opened(store) as kept:
-        made = [sides.described(side, recipe, Settings(), kept) for side in given]
+    made = [_described(side, recipe, store) for side in given]
     left, right = (one.side for one in made)
     found = match_sides(left, right, near.distance, near.within, top, mutual)
     names = sides.apart(left.name, right.name)
@@ -83,6 +82,14 @@ def match(
         for row in batch.to_pylist()
     ]
     return Matched(rows, sorted({failure for one in made for failure in one.failures}))
+
+
+def _described(given: sides.Named, recipe: AnyRecipe, store: PathLike | None) -> sides.Described:
+    with opened(store) as kept:
+        made = sides.described(given, recipe, Settings(), kept)
+        if kept is not None and given.source is not None and given.source.complete:
+            kept.finish(given.source.origin, [picture.id for picture in made.walked])
+    return made
 
 
 def duplicates(
@@ -110,4 +117,6 @@ def duplicates(
     source = open_dataset(str(dataset), Web(allow_local=allow_local))
     with opened(store) as kept, tempfile.TemporaryDirectory(prefix="cbir-") as folder:
         found = find_duplicates(source, how, Settings(), Path(folder), kept)
+        if kept is not None and source.complete:
+            kept.finish(source.origin, [picture.id for picture in found.pictures])
     return Duplicated(found.groups, found.failures)

@@ -76,8 +76,9 @@ class VectorIndex:
         return index
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """The index as a CSV with its sidecar. Whole or not at all."""
+        """The index as a CSV with its sidecar, whole or not at all; it replaces only an index."""
         path = reading.followed(Path(path))
+        reading.previous(path)
         root = relative_root(self.root, path)
         header = Header(self.spec, self.dim, self.distance, root, self.augmented)
         write_files(path, header, lambda: self._pieces(self.keys))

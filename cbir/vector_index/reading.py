@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cbir.errors import BadIndex, BadOutput
-from cbir.files import replacing
+from cbir.files import check_output, replacing
 from cbir.vector_index import csv_file, sidecar
 from cbir.vector_index.csv_file import Header
 from cbir.vector_index.keys import check_order, check_text, spoken
@@ -41,6 +41,25 @@ def followed(path: Path) -> Path:
 def is_ours(path: Path) -> bool:
     """Whether a file begins as an index does, whatever became of the rest."""
     return csv_file.first_lines(path)[0].startswith(csv_file.MARK)
+
+
+def previous(path: Path) -> Sidecar | None:
+    """The index that is there; BadOutput if something else is, which must not be lost."""
+    check_output(path)
+    if not path.exists():
+        return None
+    if not os.access(path, os.R_OK):
+        raise BadOutput(f"{path} exists and can't be read; give another --index, or remove it")
+    if not path.stat().st_size:
+        return None
+    try:
+        return load(path)
+    except BadIndex as error:
+        if is_ours(path):
+            return None  # damaged, or of another version: what is written now replaces it
+        raise BadOutput(
+            f"{path} exists and is not an index; give another --index, or remove it"
+        ) from error
 
 
 def csv_rows(path: Path) -> tuple[Header, Iterator[Rows]]:

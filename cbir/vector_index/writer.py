@@ -1,6 +1,5 @@
 """Changes to an index file that become visible together, in bounded memory."""
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cbir.errors import BadIndex, BadOutput
-from cbir.files import check_output, sweep, why_no_output
+from cbir.files import sweep, why_no_output
 from cbir.recipe import AnyRecipe
 from cbir.types import Vectors
 from cbir.vector_index import VectorIndex, sidecar
@@ -16,7 +15,7 @@ from cbir.vector_index import keys as row_keys
 from cbir.vector_index.ahead import TextAhead
 from cbir.vector_index.csv_file import Header
 from cbir.vector_index.merging import Merging
-from cbir.vector_index.reading import followed, is_ours
+from cbir.vector_index.reading import followed, previous
 from cbir.vector_index.retracing import Retracing
 from cbir.vector_index.writing import relative_root, write_files
 
@@ -167,18 +166,4 @@ class VectorIndexWriter:
 
 def _previous(path: Path) -> VectorIndex | None:
     """The index that is there; BadOutput if something else is, which must not be lost."""
-    check_output(path)
-    if not path.exists():
-        return None
-    if not os.access(path, os.R_OK):
-        raise BadOutput(f"{path} exists and can't be read; give another --index, or remove it")
-    if not path.stat().st_size:
-        return None
-    try:
-        return VectorIndex.read(path)
-    except BadIndex as error:
-        if is_ours(path):
-            return None  # damaged, or of another version: what is written now replaces it
-        raise BadOutput(
-            f"{path} exists and is not an index; give another --index, or remove it"
-        ) from error
+    return None if previous(path) is None else VectorIndex.read(path)
