@@ -3,14 +3,13 @@
 import argparse
 import shlex
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cbir.commands import failures, options
 from cbir.commands.cutoffs import check_indexes, keep_cutoffs
 from cbir.commands.options import Parser, Usage
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import opened_store, without_store
 from cbir.commands.terminal import Terminal
 from cbir.evaluation import report, results, writing
@@ -123,7 +122,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
     settings = Settings(
         max_pixels=round(args.max_megapixels * 1e6), without_store=without_store(args, terminal)
     )
-    with _told_when_stopped(), results.filling(out, entries.runs(question)) as folder:
+    stopped = told_when_stopped("the results are as they were", args)
+    with stopped, results.filling(out, entries.runs(question)) as folder:
         with opened_store(args, terminal) as store, terminal.without_chatter():
             answer = compare(question, folder, settings, store, terminal.progress)
             with terminal.progress("writing the report"):
@@ -135,16 +135,6 @@ def run(args: Namespace, terminal: Terminal) -> int:
     failures.write(listed_in, answer.failures, keep=bool(args.failures))
     terminal.failures(answer.failures, listed_in)
     return 1 if answer.failures else 0
-
-
-@contextmanager
-def _told_when_stopped() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            "stopped; what was described is in the feature store, and the results are as they were"
-        ) from stop
 
 
 def _question(args: Namespace) -> Question:
@@ -181,7 +171,7 @@ def _from_runs(args: Namespace, question: Question, terminal: Terminal) -> int:
     out, told = Path(args.out), Path(args.from_runs)
     if args.labels and out.resolve() == told.resolve():
         raise Usage("--labels other than the runs' own need another folder for the report: --out")
-    with results.reporting(out, told) as folder:
+    with told_when_stopped("the results are as they were"), results.reporting(out, told) as folder:
         with terminal.progress("reading the runs") as progress:
             answer = compare_runs(question, told, progress)
         with terminal.progress("writing the report"):

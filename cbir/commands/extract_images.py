@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal, seconds
 from cbir.downloads import Web
 from cbir.errors import BadSource
@@ -85,7 +86,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.failures:
         failures.check_place(Path(args.failures), ())
     given = {name: value for name, value in values.items() if value}
-    manifest = read_manifest(place.filled(given), url, given, args.endpoint_url)
+    with told_when_stopped("nothing was fetched yet"):
+        manifest = read_manifest(place.filled(given), url, given, args.endpoint_url)
     counts, failed = _fetch(args, manifest, folder, terminal)
     failed = sorted({*manifest.failures, *failed})
     listed_in = Path(args.failures) if args.failures else failures.place(folder)
@@ -113,21 +115,21 @@ def _fetch(
     web = replace(options.web(args), tries=args.tries, rate=args.limit_rate)
     new = unchanged = 0
     failed = list[Failure]()
+
+    def left() -> str:
+        return f"{new} pictures were fetched and stay, run it again to go on"
+
     with (
+        told_when_stopped(left),
         terminal.progress("fetching") as progress,
         closing(fetch_all(manifest.wanted, folder, web)) as outcomes,
     ):
-        try:
-            for number, outcome in enumerate(outcomes, 1):
-                if outcome.failed:
-                    failed.append(Failure(outcome.wanted.shown, outcome.failed))
-                new += outcome.new
-                unchanged += not outcome.new and not outcome.failed
-                progress(number, len(manifest.wanted))
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"stopped; {new} pictures were fetched and stay, run it again to go on"
-            ) from None
+        for number, outcome in enumerate(outcomes, 1):
+            if outcome.failed:
+                failed.append(Failure(outcome.wanted.shown, outcome.failed))
+            new += outcome.new
+            unchanged += not outcome.new and not outcome.failed
+            progress(number, len(manifest.wanted))
     return Counts(new, unchanged), failed
 
 

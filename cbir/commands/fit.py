@@ -10,6 +10,7 @@ from typing import Any
 from cbir.catalogue import Catalogue, Similar, fit, model_file
 from cbir.commands import catalogues, failures, options
 from cbir.commands.options import Parser, Usage
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal, seconds
 from cbir.pipeline import Progress
 from cbir.sources import open_dataset
@@ -46,6 +47,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    with told_when_stopped("the list of similar items is whole, as it was or new", args):
+        return _fit(args, terminal)
+
+
+def _fit(args: Namespace, terminal: Terminal) -> int:
     started = time.monotonic()
     recipe = catalogues.recipe_of(args)
     source = open_dataset(args.dataset, options.web(args))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSource
 from cbir.sources import Folder
@@ -58,7 +59,13 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.delimiter is not None:
         delimiter_of(args.delimiter)
     if args.out == STDOUT:
-        return _print(args, terminal)
+        with told_when_stopped("the table was not printed to its end"):
+            return _print(args, terminal)
+    with told_when_stopped("the table is whole, as it was or new"):
+        return _write(args, terminal)
+
+
+def _write(args: Namespace, terminal: Terminal) -> int:
     out = _out(args.out, args.delimiter)
     if args.failures:
         failures.check_place(Path(args.failures), {out})

@@ -19,6 +19,7 @@ from cbir.plots import Tile
 from cbir.types import Image, Picture, Source
 
 RESULTS = Path("results")
+DRAWINGS_ARE_WHOLE = "each drawing is whole, as it was or new"
 
 
 def add_montage(parser: Parser, default: str) -> None:

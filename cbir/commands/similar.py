@@ -9,7 +9,8 @@ from cbir.catalogue import Catalogue, nearest_pictures, similar
 from cbir.catalogue.model_file import described
 from cbir.commands import catalogues, options
 from cbir.commands.options import Parser
-from cbir.commands.sheets import Sheets, add_montage, is_listed, thumbnail
+from cbir.commands.sheets import DRAWINGS_ARE_WHOLE, Sheets, add_montage, is_listed, thumbnail
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal
 from cbir.plots import Tile
 from cbir.sources import open_dataset
@@ -33,6 +34,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    with told_when_stopped(DRAWINGS_ARE_WHOLE, args):
+        return _similar(args, terminal)
+
+
+def _similar(args: Namespace, terminal: Terminal) -> int:
     recipe = catalogues.recipe_of(args)
     source = open_dataset(args.dataset, options.web(args))
     known = set[str]()

@@ -11,7 +11,15 @@ from cbir.catalogue import Catalogue, ItemHit, visual_search
 from cbir.commands import catalogues, options
 from cbir.commands.montage import quiet_words
 from cbir.commands.options import Parser, Usage
-from cbir.commands.sheets import Sheets, add_montage, is_among, is_listed, thumbnail
+from cbir.commands.sheets import (
+    DRAWINGS_ARE_WHOLE,
+    Sheets,
+    add_montage,
+    is_among,
+    is_listed,
+    thumbnail,
+)
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import store_to_read
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSource
@@ -66,6 +74,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    with told_when_stopped(DRAWINGS_ARE_WHOLE, args):
+        return _search(args, terminal)
+
+
+def _search(args: Namespace, terminal: Terminal) -> int:
     recipe = catalogues.recipe_of(args)
     source, photos = open_dataset(args.dataset, options.web(args)), Files(args.image)
     asked = list(photos.pictures())
