@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.measure import Row, in_turns, peak_megabytes
 from cbir.distances import from_vectors
 from cbir.matching import features
+from cbir.matching.by_thumbnails import THUMBNAIL, ByThumbnails
 from cbir.matching.duplicates import WITHIN
 from cbir.matching.grouping import grouped, having_copies
-from cbir.matching.likeness import THUMBNAIL, ByThumbnails
 from cbir.matching.matches import match
 from cbir.matching.nearness import nearness
 from cbir.matching.sides import Side

@@ -18,9 +18,11 @@ from cbir.images import decode
 from cbir.images.transforms import TRANSFORMS
 from cbir.matching import grouping, tangents
 from cbir.matching.aligning import SIDE, aligned_distances
+from cbir.matching.by_distance import ByDistance
+from cbir.matching.by_thumbnails import THUMBNAIL, TURNS
 from cbir.matching.duplicates import WITHIN, Copy, Duplicates, find_duplicates, wanted
 from cbir.matching.grouping import grouped, having_copies
-from cbir.matching.likeness import THUMBNAIL, TURNS, ByDistance, Searched
+from cbir.matching.searched import Searched
 from cbir.matching.spool import Spool
 from cbir.matching.tangents import tangents_of
 from cbir.recipe import parse

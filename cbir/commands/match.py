@@ -44,6 +44,29 @@ def add_arguments(parser: Parser) -> None:
         help="what to describe pictures by, such as mobilenet; not needed if A or B is an index or "
         "features, which know what made them",
     )
+    _add_nearness(parser)
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        metavar="COLUMN[=NAME]",
+        help="which columns the result has, and under which names (default: all of A and B)",
+    )
+    parser.add_argument(
+        "--image-column",
+        action="append",
+        metavar="C",
+        help="which column names the pictures (default: the last); twice, if A and B differ",
+    )
+    parser.add_argument(
+        "--delimiter",
+        metavar="D",
+        help="what stands between the cells of A and B: a character, or tab, semicolon, … "
+        "(default: what their first lines show)",
+    )
+    _add_outputs(parser)
+
+
+def _add_nearness(parser: Parser) -> None:
     parser.add_argument(
         "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
     )
@@ -70,25 +93,6 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--mutual", action="store_true", help="only pairs that are among each other's K best"
     )
-    parser.add_argument(
-        "--columns",
-        nargs="+",
-        metavar="COLUMN[=NAME]",
-        help="which columns the result has, and under which names (default: all of A and B)",
-    )
-    parser.add_argument(
-        "--image-column",
-        action="append",
-        metavar="C",
-        help="which column names the pictures (default: the last); twice, if A and B differ",
-    )
-    parser.add_argument(
-        "--delimiter",
-        metavar="D",
-        help="what stands between the cells of A and B: a character, or tab, semicolon, … "
-        "(default: what their first lines show)",
-    )
-    _add_outputs(parser)
 
 
 def _add_outputs(parser: Parser) -> None:

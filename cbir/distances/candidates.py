@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from cbir.distances import scoring
 from cbir.distances.blocks import ColumnBlocks
+from cbir.distances.few import Numbers, nearest_few
 from cbir.distances.formulas import Asked, Distance
 from cbir.types import Vectors
-
-Numbers = NDArray[np.intp]
 
 MOST_PENDING = 1 << 20
 """How many pairs of a query and a row wait for their distance before it is computed."""
@@ -101,10 +100,8 @@ class _Found:
             parts.append(Pairs(queries, rows, exact).chosen(~(exact > self.within)))
         self.pending = []
         together = Pairs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        together = together.chosen(np.lexsort((together.rows, together.values, together.queries)))
-        place = np.arange(len(together.rows))
-        place -= np.searchsorted(together.queries, together.queries)  # among its own query's
-        self.best = together.chosen(place < self.limit)
+        queries, rows, values = together
+        self.best = together.chosen(nearest_few(self.limit, queries, values, rows))
 
     def _reach(self) -> NDArray[np.float32]:
         """Up to which score a row may be near enough."""

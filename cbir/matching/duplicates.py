@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
+from cbir.matching.by_distance import ByDistance
+from cbir.matching.by_thumbnails import THUMBNAIL, TURNS, ByThumbnails
 from cbir.matching.grouping import Group, grouped, having_copies
-from cbir.matching.likeness import THUMBNAIL, TURNS, ByDistance, ByThumbnails, Likeness
+from cbir.matching.likeness import Likeness
 from cbir.matching.photos import Photo, photos_of
 from cbir.matching.spool import Spool
 from cbir.pipeline import Described, Progress, Settings, describe

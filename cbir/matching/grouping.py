@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cbir.matching.likeness import Likeness, Pairs, Searched
+from cbir.matching.likeness import Likeness, Pairs
+from cbir.matching.searched import Searched
 from cbir.matching.spool import Numbers
 
 MOST = 64

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cbir import distances
 from cbir.distances.equal import first_equal
+from cbir.distances.few import nearest_few
 from cbir.matching.sides import Numbers, Side
 from cbir.pipeline import Progress
 
@@ -110,9 +111,7 @@ def _with_rows(
     _, once = np.unique(asked * len(searched.vectors) + groups, return_index=True)
     rows, counts = searched.rows(groups[once], limit)
     pairs = Matches(np.repeat(asked[once], counts), rows, np.repeat(far[once], counts))
-    pairs = pairs.chosen(np.lexsort((pairs.right, pairs.distances, pairs.left)))
-    place = np.arange(len(rows)) - np.searchsorted(pairs.left, pairs.left)
-    return pairs.chosen(place < limit)
+    return pairs.chosen(nearest_few(limit, pairs.left, pairs.distances, pairs.right))
 
 
 def _ranges(starts: Numbers, counts: Numbers) -> Numbers:
