@@ -137,12 +137,46 @@ def replacing(path: Path, sweeping: bool = True) -> Iterator[IO[bytes]]:
 
 
 def check_output(path: Path) -> None:
-    """BadOutput for what can never be written as a file: a folder, a device, a pipe."""
+    """BadOutput for what can't be written as a file; to be asked before the work, too.
+
+    That is a folder, a device, a pipe, whatever stands below a file, or where writing is not
+    allowed. A folder that is not there may still be made.
+    """
     with suppress(OSError):  # what is not there yet, or can't be seen
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "not a file"
             raise BadOutput(f"can't write {path}: that is {kind}; give a file's name")
+    # Only the folder counts: a file that is there makes way, and a link stays.
+    if why := _why_none_in(Path(os.path.realpath(path)).parent):
+        raise BadOutput(f"can't write {path}: {why}")
+
+
+def check_folder(folder: Path) -> None:
+    """BadOutput for a folder in which no file can be written, nor made if it is not there."""
+    if why := _why_none_in(folder.absolute()):
+        raise BadOutput(f"can't write to {folder}: {why}")
+
+
+def _why_none_in(folder: Path) -> str | None:
+    """Why no file can be written in a folder, or in what is there of the way to it."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    return None if os.access(folder, os.W_OK | os.X_OK) else "no permission to write there"
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, and those above it, where they are not there; BadOutput if that can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise BadOutput(f"can't make the folder {folder}: that is a file") from error
+    except NotADirectoryError as error:
+        raise BadOutput(f"can't make the folder {folder}: a file is above it") from error
+    except OSError as error:
+        raise BadOutput(f"can't make the folder {folder}: {why_no_output(error)}") from error
 
 
 def sweep(path: Path) -> None:

@@ -1,6 +1,5 @@
 """Pictures about pictures. Every function returns an image, or writes one that it is given."""
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cbir.errors import BadOutput
-from cbir.files import check_output, replacing
+from cbir.files import check_output, make_folder, replacing
 from cbir.opencv import cv2
 from cbir.types import Image
 
@@ -60,13 +59,6 @@ def check_place(path: Path) -> None:
     """BadOutput when an image can't be written there at all; asked before the work."""
     check_format(path)
     check_output(path)
-    folder = path.absolute().parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        raise BadOutput(f"can't write {path}: {folder} is not a folder")
-    if not os.access(folder, os.W_OK):
-        raise BadOutput(f"can't write {path}: no permission to write there")
 
 
 def write_image(path: Path, image: Image) -> None:
@@ -76,16 +68,9 @@ def write_image(path: Path, image: Image) -> None:
     good, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), FORMATS[suffix])
     if not good:
         raise BadOutput(f"{path} can't be encoded")
-    _make_folder(path.parent)
+    make_folder(path.parent)
     with replacing(path) as file:
         file.write(encoded.tobytes())
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadOutput(f"can't make the folder {folder}: {error.strerror}") from error
 
 
 def _strip(query: Tile, results: Sequence[Tile], columns: int) -> Image:

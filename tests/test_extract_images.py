@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from cbir.downloads import Web
 from cbir.extraction import Wanted, fetch_all, fetching
 from tests.conftest import ROOT, Done, Run, encoded, picture
 from tests.test_extraction import aws, moto, put  # noqa: F401 - fixtures
+from tests.test_files import bound_by_permissions
 from tests.web_server import (
     WebServer,
     bomb,
@@ -296,7 +298,7 @@ def test_large_pictures_wait_for_memory(
         (["--url-template", "http://x/{domain_id}"], "give --domain-id"),
         (["--url-template", "http://x/a.jpg"], "the same for all pictures"),
         (["--out", ""], "--out is empty"),
-        (["--out", "/dev/null"], "a file, not a folder"),
+        (["--out", "/dev/null"], "/dev/null is not a folder"),
         (["--limit-rate", "0"], "not a number of requests"),
         (["--tries", "0"], "at least 1"),
         (["--failures", str(ROOT / "README.md")], "another file's name"),
@@ -310,11 +312,17 @@ def test_refusals_are_one_line(extract: Run, flags: list[str], words: str) -> No
     assert done.stderr.count("\n") == 1
 
 
-def test_a_folder_that_can_not_be_made(tmp_path: Path, extract: Run) -> None:
+def test_a_folder_that_can_not_be_made(tmp_path: Path, extract: Run, server: WebServer) -> None:
     (tmp_path / "file").write_text("x")
-    done = extract([("A", "1")], "--out", tmp_path / "file/out")
-    assert done.returncode == 2
-    assert "can't write" in done.stderr
+    (tmp_path / "locked").mkdir(0o555)
+    for name, why in (("file/out", "file is not a folder"), ("locked/out", "no permission")):
+        done = bound_by_permissions(
+            partial(extract, [("A", "1")], "--out", tmp_path / name), tmp_path
+        )
+        assert done.returncode == 2
+        assert f"{name}: " in done.stderr
+        assert why in done.stderr
+    assert not server.requests
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, server: WebServer) -> None:

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cbir.errors import BadOutput, BadPicture
-from cbir.files import read_regular, regular, replacing
+from cbir.files import check_folder, check_output, make_folder, read_regular, regular, replacing
 from tests.conftest import ROOT
 
 READERS = pytest.mark.parametrize("reader", [regular, read_regular])
@@ -380,7 +381,8 @@ def test_a_device_or_a_pipe_is_never_replaced(tmp_path: Path, kind: str) -> None
     ("name", "reason"),
     [
         ("missing/index.csv", "its folder does not exist"),
-        ("file/index.csv", "its folder does not exist"),
+        ("file/index.csv", ".*file is not a folder"),
+        ("file/missing/index.csv", ".*file is not a folder"),
         ("folder", "that is a folder"),
         ("x" * 300, "file name too long"),
     ],
@@ -405,8 +407,41 @@ def test_no_permission_to_write(tmp_path: Path) -> None:
 
     with pytest.raises(BadOutput, match="no permission to write there"):
         bound_by_permissions(write, tmp_path)
+    for name in ("index.csv", "new.csv", "missing/new.csv"):  # asked before the work, too
+        with pytest.raises(BadOutput, match=f"can't write .*{name}: no permission to write there"):
+            bound_by_permissions(partial(check_output, folder / name), tmp_path)
+    for place in (folder, folder / "missing"):
+        with pytest.raises(BadOutput, match=f"can't write to {place}: no permission"):
+            bound_by_permissions(partial(check_folder, place), tmp_path)
     folder.chmod(0o755)
     assert contents(folder) == {"index.csv": b"old"}
+
+
+def test_a_place_that_can_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").touch(0o444)
+    (tmp_path / "link.csv").symlink_to("old.csv")
+    (tmp_path / "dangling.csv").symlink_to("missing/new.csv")
+    for name in ("old.csv", "new.csv", "missing/new.csv", "link.csv", "dangling.csv"):
+        bound_by_permissions(partial(check_output, tmp_path / name), tmp_path)
+    for place in (tmp_path, tmp_path / "missing"):
+        bound_by_permissions(partial(check_folder, place), tmp_path)
+    with pytest.raises(BadOutput, match=r"old.csv is not a folder"):
+        check_folder(tmp_path / "old.csv")
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "one/two")
+    assert (tmp_path / "one/two").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(BadOutput, match=r"can't make .*file: that is a file"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(BadOutput, match=r"can't make .*below: a file is above it"):
+        make_folder(tmp_path / "file/below")
+    (tmp_path / "one").chmod(0o555)
+    with pytest.raises(BadOutput, match="one/three: no permission to write there"):
+        bound_by_permissions(partial(make_folder, tmp_path / "one/three"), tmp_path)
+    (tmp_path / "one").chmod(0o755)
 
 
 FULL = """

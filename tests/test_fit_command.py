@@ -17,6 +17,7 @@ from cbir.__main__ import main
 from cbir.catalogue import Similar, model_file
 from cbir.errors import BadOutput
 from tests.conftest import Done, Run, encoded, picture
+from tests.test_files import bound_by_permissions
 
 COLOURS = {"A": (200, 30, 30), "B": (30, 30, 200), "C": (40, 160, 40), "D": (220, 200, 40)}
 
@@ -316,6 +317,22 @@ def test_a_montage_takes_no_picture_s_place(home: Path, cbir: Callable[..., Done
             assert (done.returncode, done.stdout) == (2, "")
             assert "is one of the pictures" in done.stderr
     assert mine.read_bytes() == before
+
+
+@pytest.mark.parametrize("flags", [["--out", "locked/m.json"], ["--failures", "locked/f.csv"]])
+def test_a_place_without_permission_is_told_before_the_work(
+    home: Path,
+    own_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+) -> None:
+    monkeypatch.chdir(home)
+    (home / "locked").mkdir(0o555)
+    assert bound_by_permissions(lambda: main(["fit", *D, *flags]), home) == 2
+    assert f"can't write {flags[1]}: no permission to write there" in capsys.readouterr().err
+    assert not (own_home / "features.db").exists()
+    assert not (home / MODEL).exists()
 
 
 # The file

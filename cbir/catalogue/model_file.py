@@ -15,7 +15,7 @@ from typing import Any, Literal
 from cbir.catalogue.aggregates import points_of
 from cbir.catalogue.similar import Similar
 from cbir.errors import BadOutput
-from cbir.files import check_output, replacing
+from cbir.files import check_output, make_folder, replacing
 from cbir.sources import SAMPLES
 
 Format = Literal["json", "pickle"]
@@ -50,10 +50,7 @@ def write(path: Path, fitted: Fitted, made_by: dict[str, Any], format: Format) -
 
     `made_by` goes into the JSON before the items; with its `aggregate`, "points" for instance.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadOutput(f"can't make the folder {path.parent}: {error.strerror}") from error
+    make_folder(path.parent)
     with replacing(path) as file:
         if format == "pickle":
             import pickle

@@ -14,6 +14,7 @@ from cbir.commands.terminal import Terminal, seconds
 from cbir.downloads import Web
 from cbir.errors import BadSource
 from cbir.extraction import ID, PRODUCT, Manifest, check_values, fetch_all, parse, read_manifest
+from cbir.files import check_folder
 from cbir.types import Failure
 
 EXAMPLES = """examples:
@@ -136,10 +137,8 @@ def _fetch(
 def _folder(text: str) -> Path:
     if not text:
         raise Usage("--out is empty; give a folder")
-    path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise Usage(f"--out {text} is a file, not a folder")
-    return path
+    check_folder(Path(text))
+    return Path(text)
 
 
 def _rate(text: str) -> float:

@@ -9,8 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cbir.commands.options import Parser, Usage
-from cbir.errors import CbirError
-from cbir.files import check_output, replacing
+from cbir.files import check_output, make_folder, replacing
 from cbir.types import Failure
 
 HEADER = ["id", "reason"]
@@ -40,10 +39,7 @@ def write(path: Path, failures: Sequence[Failure], keep: bool) -> None:
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([HEADER, *failures])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CbirError(f"can't make the folder {path.parent}: {error.strerror}") from error
+    make_folder(path.parent)
     with replacing(path) as file:
         file.write(text.getvalue().encode("utf-8", "backslashreplace"))
 

@@ -12,7 +12,7 @@ from cbir.errors import BadOutput, BadPicture
 from cbir.extraction.manifest import Wanted
 from cbir.extraction.names import ENDINGS
 from cbir.extraction.whole import check_whole, is_whole_file
-from cbir.files import replacing, sweep_folder, why_no_output
+from cbir.files import make_folder, replacing, sweep_folder, why_no_output
 from cbir.pipeline.memory import Memory
 
 MEMORY = 256 << 20
@@ -105,11 +105,9 @@ class _Fetcher:
 
 def _opened(folder: Path) -> Path:
     """The folder, made if it is not there, without what killed runs left in it."""
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         sweep_folder(folder)
-    except FileExistsError as error:
-        raise BadOutput(f"can't write to {folder}: that is a file, not a folder") from error
     except OSError as error:
         raise BadOutput(f"can't write to {folder}: {why_no_output(error)}") from error
     return folder
