@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from cbir.errors import BadOutput, BadSource
-from cbir.tables import check_table, opening, picture_column, read_table, write_table
+from cbir.tables import (
+    check_table,
+    opening,
+    picture_column,
+    read_table,
+    text_table,
+    write_table,
+)
 from cbir.tables import parquet as parquet_room
 
 Write = Callable[[str, bytes], Path]
@@ -409,3 +416,10 @@ def test_other_names_need_a_delimiter(tmp_path: Path) -> None:
     check_table(tmp_path / "new.csv")
     with pytest.raises(BadOutput):
         check_table(tmp_path / "new.doc")
+
+
+def test_a_table_of_texts_is_made_of_columns() -> None:
+    names = [f"ä{number}" for number in range(20_000)]
+    table = text_table({"name": names, "path": ["" for _ in names]})
+    assert table.to_pydict() == {"name": names, "path": [""] * 20_000}
+    assert text_table({"name": [], "path": []}).column_names == ["name", "path"]

@@ -3,13 +3,12 @@
 A list of failures takes the place of a list of failures, and of nothing else.
 """
 
-import csv
-import io
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cbir.commands.options import Parser, Usage
 from cbir.files import check_output, make_folder, replacing
+from cbir.tables import text_table, write_text
 from cbir.types import Failure
 
 HEADER = ["id", "reason"]
@@ -37,11 +36,15 @@ def write(path: Path, failures: Sequence[Failure], keep: bool) -> None:
         if not keep and is_list(path):
             path.unlink()
         return
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEADER, *failures])
+    columns = ([_readable(text) for text in texts] for texts in zip(*failures, strict=True))
     make_folder(path.parent)
     with replacing(path) as file:
-        file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+        write_text(file, text_table(dict(zip(HEADER, columns, strict=True))))
+
+
+def _readable(text: str) -> str:
+    """Bytes of a name that are not UTF-8 as \\xNN."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def place(folder: Path) -> Path:

@@ -19,6 +19,7 @@ from cbir.tables import (
     delimiter_of,
     like_a_formula,
     read_table,
+    text_table,
     write_table,
     write_text,
 )
@@ -144,9 +145,7 @@ def _way(folder: str, beside: Path) -> str:
 
 
 def _table(root: str, ids: Sequence[str]) -> "pa.Table":
-    import pyarrow as pa
-
     paths = [posixpath.normpath(posixpath.join(root, id)) for id in ids]
     paths = [f"./{path}" if like_a_formula(path) else path for path in paths]
     names = [posixpath.splitext(posixpath.basename(id))[0] for id in ids]
-    return pa.table({"name": pa.array(names, pa.string()), "path": pa.array(paths, pa.string())})
+    return text_table(dict(zip(COLUMNS, (names, paths), strict=True)))

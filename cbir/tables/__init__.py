@@ -3,6 +3,7 @@
 from cbir.tables.delimiters import delimiter_of
 from cbir.tables.formats import SUFFIXES, check_table
 from cbir.tables.reading import picture_column, read_open_table, read_table
+from cbir.tables.text import text_table
 from cbir.tables.writing import like_a_formula, write_table, write_text
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "picture_column",
     "read_open_table",
     "read_table",
+    "text_table",
     "write_table",
     "write_text",
 ]

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TextIO
 
@@ -39,11 +39,27 @@ def read_text(
         places = [names.index(name) for name in wanted]
         batches = []
         for lines, cells in rows.batches(len(names)):
-            arrays = [_array(cells[place], lines, names[place]) for place in places]
+            arrays = [_checked(cells[place], lines, names[place]) for place in places]
             batches.append(pa.RecordBatch.from_arrays(arrays, wanted))
     if not batches:
         raise Wrong("there are no rows below its header")
     return pa.Table.from_batches(batches)
+
+
+def text_table(columns: Mapping[str, Sequence[str]]) -> "pa.Table":
+    """A table of these columns, each of as many texts."""
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    count = len(next(iter(columns.values())))
+    batches = [
+        pa.RecordBatch.from_arrays(
+            [_array(cells[start : start + BATCH_ROWS]) for cells in columns.values()],
+            schema=schema,
+        )
+        for start in range(0, count, BATCH_ROWS)
+    ]
+    return pa.Table.from_batches(batches, schema)
 
 
 @contextmanager
@@ -144,10 +160,8 @@ def _said(error: csv.Error) -> str:
     return str(error)
 
 
-def _array(cells: Sequence[str], lines: Sequence[int], name: str) -> "pa.Array":
-    """One column's texts. From buffers, because pa.array first imports pandas, where it is."""
-    import pyarrow as pa
-
+def _checked(cells: Sequence[str], lines: Sequence[int], name: str) -> "pa.Array":
+    """One column's texts; Wrong, with the line, for one that can't be."""
     joined = "".join(cells)
     if "\0" in joined or not _is_unicode(joined):
         line, cell = next(
@@ -157,6 +171,14 @@ def _array(cells: Sequence[str], lines: Sequence[int], name: str) -> "pa.Array":
         )
         what = "a NUL character" if "\0" in cell else "what is not UTF-8; save the table as that"
         raise Wrong(f"line {line}, column {short(name)}: it holds {what}")
+    return _array(cells)
+
+
+def _array(cells: Sequence[str]) -> "pa.Array":
+    """Texts from buffers, because pa.array first imports pandas, where it is."""
+    import pyarrow as pa
+
+    joined = "".join(cells)
     texts = cells if joined.isascii() else [cell.encode() for cell in cells]
     offsets = np.zeros(len(cells) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, texts), np.int32, len(texts)), out=offsets[1:])
