@@ -31,6 +31,9 @@ KINDS = (
     (stat.S_ISCHR, "a device, not a file"),
     (stat.S_ISBLK, "a device, not a file"),
 )
+NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP}
+"""Where a file can't have two names for a moment: between disks, or on simple ones."""
+
 REASONS = {
     errno.ENOENT: "it is not there",
     errno.EACCES: "no permission to read it",
@@ -128,12 +131,46 @@ def replacing(path: Path, sweeping: bool = True) -> Iterator[IO[bytes]]:
                 os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
             os.fsync(file.fileno())
             os.replace(partial, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException as error:
         partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise BadOutput(f"can't write {path}: {why_no_output(error)}") from error
         raise
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[IO[bytes]]:
+    """A new file to write that has its name, synced, if the block ends well.
+
+    It takes the place of nothing: FileExistsError if something is there by then. Other OSErrors
+    come as they are. Whoever goes on after a kill has `sweep` remove what it left.
+    """
+    partial, file = _open_partial(path)
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            _name(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _name(partial: Path, path: Path) -> None:
+    """Gives a file its name, unless another one has it."""
+    try:
+        os.link(partial, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # holds the name meanwhile
+        try:
+            os.replace(partial, path)
+        except OSError:
+            os.unlink(path)
+            raise
 
 
 def check_output(path: Path) -> None:
@@ -225,8 +262,8 @@ def _open_partial(path: Path) -> tuple[Path, IO[bytes]]:
     raise FileExistsError(errno.EEXIST, "too many partial files beside it", str(path))
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename survive a power cut, where folders can be synced."""
+def sync_folder(folder: Path) -> None:
+    """Makes a new name in it survive a power cut, where folders can be synced."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -183,7 +183,7 @@ def _moved(
     if mover.moved:
         terminal.note(
             f"{len(mover.moved)} copies moved to {target}; to put them back: "
-            f"sh {shlex.quote(str(mover.undo))}"
+            f"sh {shlex.quote(str(mover.undo.path))}"
         )
     return mover.failures
 

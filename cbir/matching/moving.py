@@ -1,23 +1,26 @@
 """Copies moved out of the way: nothing is overwritten, nothing deleted, and all can be put back."""
 
 import os
-import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from errno import EEXIST, EMLINK, ENOSYS, ENOTSUP, EPERM, EXDEV
+from errno import EPERM
 from hashlib import sha256
 from pathlib import Path
 
 from cbir.errors import BadOutput, BadPicture
-from cbir.files import read_regular, why_no_output, why_not
+from cbir.files import (
+    NO_LINKS,
+    creating,
+    read_regular,
+    sweep,
+    sync_folder,
+    why_no_output,
+    why_not,
+)
 from cbir.matching.duplicates import Copy
+from cbir.matching.undo_script import UndoScript
 from cbir.types import Failure
-
-UNDO = "undo.sh"
-FIRST_LINE = "#!/bin/sh\n# cbir duplicates --move-to moved these; this puts them back.\n"
-NO_LINKS = {EXDEV, EPERM, EMLINK, ENOSYS, ENOTSUP}
-"""Where a file can't be in two places for a moment: between disks, or on simple ones."""
 
 
 def check_target(target: Path, root: Path) -> None:
@@ -26,7 +29,7 @@ def check_target(target: Path, root: Path) -> None:
     if real == inside or real.startswith(inside + os.sep):
         raise BadOutput(f"{target} lies in the data set, where copies would be found again")
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(real))
         if not os.access(target, os.W_OK | os.X_OK):
             raise PermissionError(EPERM, "no permission to write there")
     except OSError as error:
@@ -36,15 +39,16 @@ def check_target(target: Path, root: Path) -> None:
 class Mover:
     """Moves pictures from below one folder to the same places below another.
 
-    What undoes a move is written down before it: a line of `undo.sh` in the target folder, which
-    grows from run to run. `moved` and `failures` tell what became of each picture.
+    What undoes a move is written down before it. A picture has its new name, on the disk and
+    whole, before it loses its old one; a run that was killed between is gone on with by the next.
+    `moved` and `failures` tell what became of each picture.
     """
 
     def __init__(self, root: Path, target: Path):
         self.root, self.target = Path(os.path.realpath(root)), Path(os.path.realpath(target))
         self.moved: list[str] = []
         self.failures: list[Failure] = []
-        self.undo = self._undo_place()
+        self.undo = UndoScript(self.target)
 
     def move(self, group: Sequence[Copy]) -> None:
         """All of a group but its first picture, if that is still there."""
@@ -70,70 +74,72 @@ class Mover:
             raise BadPicture("a link")
         if Path(os.path.realpath(path)) != path:
             raise BadPicture("it lies outside the data set, behind a link")
-        if sha256(read_regular(str(path))).hexdigest() != copy.photo.sha256:
+        if not _holds(path, copy):
             raise BadPicture("it has changed since it was compared")
         return path
 
     def _move(self, copy: Copy) -> None:
         path, place = self._check(copy), self.target / copy.photo.id
-        place.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(place.parent)
         if Path(os.path.realpath(place.parent)) != place.parent:
             raise BadPicture("its place there is behind a link")
-        if os.path.lexists(place):
-            raise BadPicture(f"there is a file at {place} already")
-        self._write_down(path, place)
-        try:
-            os.link(path, place)  # which never takes the place of anything
-        except OSError as error:
-            if error.errno == EEXIST:
+        if not self._begun(copy, path, place):
+            if os.path.lexists(place):
+                raise BadPicture(f"there is a file at {place} already")
+            self.undo.write_down(place, path)
+            try:
+                self._put(copy, path, place)
+            except FileExistsError as error:
                 raise BadPicture(f"there is a file at {place} already") from error
-            if error.errno not in NO_LINKS:
-                raise
-            self._copy(path, place, copy.photo.sha256)
         try:
             os.unlink(path)
+        except FileNotFoundError:  # somebody else was faster, and it is here
+            pass
         except OSError:  # then it stays where it was, and nowhere else
             os.unlink(place)
             raise
 
-    def _copy(self, path: Path, place: Path, digest: str) -> None:
-        """A copy that is on the disk, and right, before anybody removes what it was made of."""
-        with open(path, "rb") as source, open(place, "xb") as file:
-            try:
-                shutil.copyfileobj(source, file, 1 << 20)
-                file.flush()
-                os.fsync(file.fileno())
-                with suppress(OSError):  # times and rights, as far as the disk knows them
-                    shutil.copystat(path, place)
-                if sha256(read_regular(str(place))).hexdigest() != digest:
-                    raise BadPicture("its copy came out wrong")
-            except BaseException:
-                place.unlink(missing_ok=True)
+    def _begun(self, copy: Copy, path: Path, place: Path) -> bool:
+        """Whether an earlier run was stopped when all was done but to remove the old name."""
+        if not self.undo.knows(place, path):
+            return False
+        sweep(place)
+        return not place.is_symlink() and place.exists() and _holds(place, copy)
+
+    def _put(self, copy: Copy, path: Path, place: Path) -> None:
+        """The same file under its new name, or else a copy; FileExistsError if there is another."""
+        try:
+            os.link(path, place)
+            sync_folder(place.parent)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
                 raise
+            self._copy(copy, path, place)
 
-    def _write_down(self, path: Path, place: Path) -> None:
-        """The line that undoes this move, which does nothing if there is nothing to undo."""
-        old, new = shlex.quote(str(path)), shlex.quote(str(place))
-        begins = not self.undo.exists()
-        with open(self.undo, "a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(
-                (FIRST_LINE if begins else "") + f"test ! -e {new} || mv -n -- {new} {old}\n"
-            )
+    def _copy(self, copy: Copy, path: Path, place: Path) -> None:
+        """A copy that is on the disk, and right, before anybody removes what it was made of."""
+        with open(path, "rb") as source, creating(place) as file:
+            shutil.copyfileobj(source, file, 1 << 20)
             file.flush()
-            os.fsync(file.fileno())
-
-    def _undo_place(self) -> Path:
-        """undo.sh, or with a number if a file of that name is somebody else's."""
-        for path in _numbered(self.target / UNDO):
-            if not os.path.lexists(path):
-                return path
-            with suppress(BadPicture):
-                if read_regular(str(path)).startswith(FIRST_LINE.encode()):
-                    return path
-        raise BadOutput(f"{self.target} is full of files called undo")
+            with suppress(OSError):  # times and rights, as far as the disk knows them
+                shutil.copystat(path, file.name)
+            if not _holds(Path(file.name), copy):
+                raise BadPicture("its copy came out wrong")
+        try:
+            self._check(copy)
+        except BadPicture:
+            os.unlink(place)
+            raise
 
 
-def _numbered(path: Path) -> Iterator[Path]:
-    yield path
-    for number in range(2, 1000):
-        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
+def _holds(path: Path, copy: Copy) -> bool:
+    """Whether a file has this picture's very bytes."""
+    return sha256(read_regular(str(path))).hexdigest() == copy.photo.sha256
+
+
+def _make_folder(folder: Path) -> None:
+    """With those above it, all of which survive a power cut."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in new:
+        sync_folder(one.parent)

@@ -1,0 +1,90 @@
+"""undo.sh: what puts moved pictures back, each line of it written down before its move."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from cbir.errors import BadOutput, BadPicture
+from cbir.files import read_regular, sync_folder
+
+NAME = "undo.sh"
+BEGIN = b"#!/bin/sh\n# cbir duplicates --move-to moved these; this puts them back.\n"
+LINE = re.compile(rb"#[^\n]*\n|(?:[^'\"\n]|'[^']*'|\"[^\"]*\")*\n")
+"""A whole one, as a shell reads it: a quoted name may hold line breaks."""
+
+
+class UndoScript:
+    """The script at `path`, in the folder that pictures are moved to; it grows from run to run.
+
+    A line is on the disk before its picture moves, whole or not at all: what a full disk or a
+    power cut left of one, whose picture has not moved, is cut off.
+    """
+
+    def __init__(self, folder: Path):
+        self.path, lines, self._half = _found(folder)
+        self._lines = set(lines)
+
+    def knows(self, place: Path, old: Path) -> bool:
+        """Whether this move was written down, by this run or an earlier one."""
+        return _line(place, old) in self._lines
+
+    def write_down(self, place: Path, old: Path) -> None:
+        """The line that undoes a move to this place, and does nothing if there is none."""
+        line = _line(place, old)
+        with open(self.path, "ab", buffering=0) as file:
+            before = file.tell() - self._half
+            file.truncate(before)
+            self._half = 0
+            try:
+                _write_all(file, line if before else BEGIN + line)
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(before)
+                raise
+        if not before:
+            sync_folder(self.path.parent)
+        self._lines.add(line)
+
+
+def _line(place: Path, old: Path) -> bytes:
+    new, back = shlex.quote(str(place)), shlex.quote(str(old))
+    return os.fsencode(f"test ! -e {new} || mv -n -- {new} {back}\n")
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    """A full disk may take a part, and says what is wrong when it is asked for the rest."""
+    while data:
+        data = data[file.write(data) :]
+
+
+def _found(folder: Path) -> tuple[Path, list[bytes], int]:
+    """undo.sh, or with a number if a file of that name is somebody else's.
+
+    With the lines that it has, and how many bytes of half a line there are behind them.
+    """
+    for path in _numbered(folder / NAME):
+        if not os.path.lexists(path):
+            return path, [], 0
+        with suppress(BadPicture):
+            data = read_regular(str(path))
+            if not data or data.startswith(BEGIN):
+                lines = list(_lines(data))
+                return path, lines, len(data) - sum(map(len, lines))
+    raise BadOutput(f"{folder} is full of files called undo")
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while found := LINE.match(data, at):
+        yield found[0]
+        at = found.end()
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
+    for number in range(2, 1000):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
