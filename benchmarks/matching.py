@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.measure import Row, in_turns, peak_megabytes
 from cbir.distances import from_vectors
-from cbir.matching import features
+from cbir.matching import features, saving
 from cbir.matching.by_thumbnails import THUMBNAIL, ByThumbnails
 from cbir.matching.duplicates import WITHIN
 from cbir.matching.grouping import grouped, having_copies
@@ -52,7 +52,7 @@ def two_tables(folder: Path) -> Iterator[Row]:
     what = f"{LEFT:,} × {RIGHT:,} vectors of {DIM:,}"
     yield Row(f"match {what}", "one bare float32 product of them", ours / product, 1.2, False)
     for name, one in (("left", left), ("right", right)):
-        features.save(folder, name, one, parse("mobilenet").spec)
+        saving.save(folder, name, one, parse("mobilenet").spec)
     kept = [features.places(folder, name)[0] for name in ("left", "right")]
     out = ["--out", folder / "out.tsv", "--quiet", "--no-store"]
     peak = peak_megabytes(["-m", "cbir", "match", *kept, *out])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cbir.distances import DISTANCES, from_vectors
 from cbir.distances.equal import first_equal
 from cbir.errors import BadIndex, BadOutput, BadSource, BadSpec
-from cbir.matching import features, joined
+from cbir.matching import features, joined, saving
 from cbir.matching.joined import Column
 from cbir.matching.matches import Matches, match
 from cbir.matching.matrix import write_matrix
@@ -240,8 +240,8 @@ def test_the_matrix_has_a_row_for_each_row(
 def saved(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     one = side(random.random((5, 288)), rows=[0, 1, 2, 1, 3, 4])
-    features.check_places(tmp_path, ["shop"])
-    features.save(tmp_path, "shop", one, SPEC)
+    saving.check_places(tmp_path, ["shop"])
+    saving.save(tmp_path, "shop", one, SPEC)
     return tmp_path / "_shop_feature.h5"
 
 
@@ -259,7 +259,7 @@ def test_features_come_back(saved: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_features_of_a_sum_have_a_long_spec(tmp_path: Path) -> None:
     spec = "+".join(f"hsv:bins={n}x12x3*0.01" for n in range(100))
-    features.save(tmp_path, "s", side(np.eye(3)), spec)
+    saving.save(tmp_path, "s", side(np.eye(3)), spec)
     assert features.read(tmp_path / "_s_feature.h5").spec == spec
     with h5py.File(tmp_path / "_s_feature.h5") as file:
         assert file["data"].shape == (3, 3)
@@ -319,7 +319,7 @@ def test_features_that_are_not_numbers(tmp_path: Path) -> None:
     for value in (np.nan, np.inf):
         vectors = np.eye(3)
         vectors[2, 1] = value
-        features.save(tmp_path, "s", side(vectors), SPEC)
+        saving.save(tmp_path, "s", side(vectors), SPEC)
         refused(tmp_path / "_s_feature.h5", "not finite")
 
 
@@ -346,7 +346,7 @@ def test_fields_that_are_others(saved: Path) -> None:
 def test_damaged_features(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """No change of any byte that counts goes unseen."""
     folder = tmp_path_factory.mktemp("damaged")
-    features.save(folder, "s", side(np.eye(3)), SPEC)
+    saving.save(folder, "s", side(np.eye(3)), SPEC)
     path = folder / "_s_feature.h5"
     whole = path.read_bytes()
     if data.draw(st.booleans()):
@@ -358,10 +358,39 @@ def test_damaged_features(tmp_path_factory: pytest.TempPathFactory, data: st.Dat
         assert np.array_equal(features.read(path).blocks.rows(np.arange(3)), np.eye(3))
 
 
+def test_features_that_do_not_fit_on_the_disk_leave_the_earlier_pair(small_disk: Path) -> None:
+    """Wherever the disk is full: at the fields, or at the vectors."""
+    kept = side(np.eye(3), "kept")
+    saving.save(small_disk, "s", kept, SPEC)
+    before = {path.name: path.read_bytes() for path in small_disk.iterdir()}
+    large = np.random.default_rng(0).random((60, 300))
+    many = side(np.eye(3), "a long name for a row " * 10, rows=[0, 1, 2] * 200)
+    for too_much in (side(large), many):
+        with pytest.raises(BadOutput, match="the disk is full; nothing was changed"):
+            saving.save(small_disk, "s", too_much, SPEC)
+        assert {path.name: path.read_bytes() for path in small_disk.iterdir()} == before
+    assert features.read(small_disk / "_s_feature.h5").fields.equals(kept.fields)
+
+
+def test_fields_replace_nothing_else(tmp_path: Path) -> None:
+    fields = tmp_path / "_shop_fields.csv"
+    fields.write_text("my notes")
+    words = "_shop_fields.csv is something else than the fields of our features"
+    with pytest.raises(BadOutput, match=words):
+        saving.check_places(tmp_path, ["shop"])
+    fields.write_text("")
+    saving.check_places(tmp_path, ["shop"])
+    saving.save(tmp_path, "shop", side(np.eye(3)), SPEC)
+    saving.check_places(tmp_path, ["shop"])
+    fields.write_text(fields.read_text() + "my notes")
+    with pytest.raises(BadOutput, match="was changed since"):
+        saving.check_places(tmp_path, ["shop"])
+
+
 def test_features_replace_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "_shop_feature.h5").write_text("my notes")
     with pytest.raises(BadOutput, match="something else than our features"):
-        features.check_places(tmp_path, ["shop"])
+        saving.check_places(tmp_path, ["shop"])
     (tmp_path / "file").write_text("")
     with pytest.raises(BadOutput, match="can't make the folder"):
-        features.check_places(tmp_path / "file/below", ["shop"])
+        saving.check_places(tmp_path / "file/below", ["shop"])

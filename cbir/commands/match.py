@@ -11,7 +11,7 @@ from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
 from cbir.errors import BadOutput
-from cbir.matching import features, joined
+from cbir.matching import joined, saving
 from cbir.matching.joined import Column
 from cbir.matching.matches import Matches, match
 from cbir.matching.matrix import check_matrix, write_matrix
@@ -131,7 +131,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     (left, right), failed = _described(args, terminal, given, recipe)
     if args.save_features:
         for name, side in zip(names, (left, right), strict=True):
-            features.save(Path(args.save_features), name, side, recipe.spec)
+            saving.save(Path(args.save_features), name, side, recipe.spec)
     with terminal.progress("matching") as progress:
         found = match(
             *(left, right, wanted.distance, wanted.within, args.top, args.mutual, progress)
@@ -182,7 +182,7 @@ def _check_places(args: Namespace, names: tuple[str, str], columns: Sequence[Col
     if args.matrix:
         check_matrix(Path(args.matrix))
     if args.save_features:
-        features.check_places(Path(args.save_features), names)
+        saving.check_places(Path(args.save_features), names)
     if args.failures:
         failures.check_place(Path(args.failures), {out})
     return out

@@ -10,9 +10,7 @@ files, unpacks any amount, and may not come back.
 """
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,22 +19,20 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from cbir.distances import ColumnBlocks, from_pieces
-from cbir.errors import BadIndex, BadOutput, BadPicture
-from cbir.files import check_output, read_regular, regular, replacing, why_no_output
-from cbir.tables import read_table, write_table
+from cbir.errors import BadIndex, BadPicture
+from cbir.files import read_regular, regular
+from cbir.tables import read_table
 from cbir.types import Vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from cbir.matching.sides import Side
 
 SUFFIXES = (".h5", ".hdf5")
 FEATURES, FIELDS = "_feature", "_fields.csv"
 DATA = "data"
 MARK = b"# cbir-features "
 ROWS_AT_ONCE = 4096
-SMALLEST_BLOCK, LONGEST_LINE = 512, 1 << 20
+LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -73,66 +69,13 @@ def places(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"_{name}{FEATURES}.h5", folder / f"_{name}{FIELDS}"
 
 
-def check_places(folder: Path, names: Sequence[str]) -> None:
-    """BadOutput if `save` could not write there: to be asked before the work, too."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadOutput(f"can't make the folder {folder}: {why_no_output(error)}") from error
-    for name in names:
-        for path in places(folder, name):
-            check_output(path)
-        vectors = places(folder, name)[0]
-        if vectors.exists() and vectors.stat().st_size and not _begins(vectors, MARK):
-            raise BadOutput(f"{vectors} is something else than our features; give another folder")
-
-
-def save(folder: Path, name: str, side: "Side", spec: str) -> None:
-    """Keeps the vectors and fields of a side's rows, each file whole or not at all."""
-    vectors_place, fields_place = places(folder, name)
-    write_table(fields_place, side.fields)
-    digest = sha256(fields_place.read_bytes()).hexdigest()
-    try:
-        with tempfile.TemporaryFile(dir=folder) as spool, replacing(vectors_place) as file:
-            _write(spool, side, spec, digest)
-            spool.seek(0)
-            shutil.copyfileobj(spool, file, 1 << 20)
-    except OSError as error:
-        raise BadOutput(f"can't write {vectors_place}: {why_no_output(error)}") from error
-
-
-def _write(file: IO[bytes], side: "Side", spec: str, fields_digest: str) -> None:
-    import h5py
-
-    rows, dim = len(side.numbers), side.blocks.dim
-    digest = sha256()
-    with h5py.File(file, "w", userblock_size=_block_size(spec)) as opened:
-        data = opened.create_dataset(DATA, (rows, dim), "<f4")
-        data.attrs["spec"] = spec  # for people who look into it with h5py
-        for start in range(0, rows, ROWS_AT_ONCE):
-            piece = side.blocks.rows(side.numbers[start : start + ROWS_AT_ONCE])
-            data[start : start + len(piece)] = piece
-            digest.update(np.ascontiguousarray(piece, "<f4").data)
-        offset = data.id.get_offset()
-    file.seek(0)
-    file.write(Header(spec, rows, dim, offset, digest.hexdigest(), fields_digest).line())
-
-
-def _block_size(spec: str) -> int:
-    """Room for the line: a power of two, as HDF5 wants it."""
-    size = SMALLEST_BLOCK
-    while size < len(json.dumps(spec)) + SMALLEST_BLOCK:
-        size *= 2
-    return size
-
-
 def read(path: Path) -> Saved:
     """The vectors and fields that were kept there; BadIndex for whatever is not such a pair."""
     stem = path.stem.removesuffix(FEATURES)
     try:
         size = regular(str(path)).st_size
         with open(path, "rb") as file:
-            header = _header(file, size)
+            header = read_header(file, size)
             table = _fields(path.with_name(f"{stem}{FIELDS}"), header)
             blocks = from_pieces(_pieces(file, header), header.rows, header.dim)
     except (BadIndex, BadPicture) as error:
@@ -140,7 +83,8 @@ def read(path: Path) -> Saved:
     return Saved(stem.removeprefix("_") or stem, table, blocks, header.spec)
 
 
-def _header(file: IO[bytes], size: int) -> Header:
+def read_header(file: IO[bytes], size: int) -> Header:
+    """What the first line says, if so much can be behind it; BadIndex otherwise."""
     line = file.readline(LONGEST_LINE)
     if not line.startswith(MARK):
         raise BadIndex(
@@ -157,11 +101,6 @@ def _header(file: IO[bytes], size: int) -> Header:
     if not good or header.offset + 4 * header.rows * header.dim > size:
         raise BadIndex("its first line does not fit it: cut short, or damaged")
     return header
-
-
-def _begins(path: Path, mark: bytes) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(mark)) == mark
 
 
 def _fields(path: Path, header: Header) -> "pa.Table":
