@@ -5,9 +5,11 @@ from cbir.tables.formats import SUFFIXES, check_table
 from cbir.tables.reading import picture_column, read_open_table, read_table
 from cbir.tables.text import text_table
 from cbir.tables.writing import like_a_formula, write_table, write_text
+from cbir.tables.wrong import NoRows
 
 __all__ = [
     "SUFFIXES",
+    "NoRows",
     "check_table",
     "delimiter_of",
     "like_a_formula",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
-from cbir.tables.wrong import LONGEST_CELL, Wrong, check_names, chosen, short
+from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, chosen, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise Wrong(f"damaged Parquet: {' '.join(str(error).split())[:200]}") from error
     if not batches:
-        raise Wrong("there are no rows in it")
+        raise NoRows("there are no rows in it", wanted)
     return pa.Table.from_batches(batches)
 
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 import numpy as np
 
 from cbir.tables.delimiters import guessed
-from cbir.tables.wrong import LONGEST_CELL, Wrong, check_names, chosen, short
+from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, chosen, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ def read_text(
             arrays = [_checked(cells[place], lines, names[place]) for place in places]
             batches.append(pa.RecordBatch.from_arrays(arrays, wanted))
     if not batches:
-        raise Wrong("there are no rows below its header")
+        raise NoRows("there are no rows below its header", wanted)
     return pa.Table.from_batches(batches)
 
 
