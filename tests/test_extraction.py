@@ -4,9 +4,11 @@ import gzip
 import logging
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -194,6 +196,26 @@ def test_a_manifest_without_the_columns(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("id,product_id_modle\n1,A\n")
     with pytest.raises(BadSource, match=r"'product_id_model'; did you mean product_id_modle\?"):
         read_manifest(str(tmp_path / "m.csv"), URL, {})
+
+
+def test_a_manifest_s_columns_that_are_no_text(tmp_path: Path) -> None:
+    table = pa.table({"id": pa.array([b"\xff\xfe"], pa.binary()), "product_id_model": ["A"]})
+    write_table(tmp_path / "m.parquet", table)
+    with pytest.raises(BadSource, match="the manifest's column id holds binary, which is no text"):
+        read_manifest(str(tmp_path / "m.parquet"), URL, {})
+
+
+def test_rows_that_repeat_a_picture_need_no_room(tmp_path: Path) -> None:
+    """Of two pictures, in turn; the first row counts where their names differ in spaces only."""
+    numbers = pa.array(np.arange(1_000_000, dtype=np.int32) % 4)
+    ids = pa.DictionaryArray.from_arrays(numbers, ["1", "2", " 1", "1 "])
+    products = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, np.int32)), ["A"])
+    write_table(tmp_path / "m.parquet", pa.table({"id": ids, "product_id_model": products}))
+    tracemalloc.start()
+    assert [name for name, _ in listed(tmp_path / "m.parquet")] == ["A_1", "A_2"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 << 20
 
 
 # S3: moto's server for what goes well, and what such a server says when it does not

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from cbir import files
 from cbir.errors import BadPicture, BadSource
@@ -17,6 +19,7 @@ from cbir.sources.folder import ENDINGS
 from cbir.types import Failure, Picture, Source
 from tests.conftest import ROOT
 from tests.test_files import bound_by_permissions
+from tests.test_tables import repeated
 
 ODD_NAMES = [
     "a,b.jpg",
@@ -368,6 +371,17 @@ def test_a_categorical_column_of_parquet_names_pictures_too(tmp_path: Path) -> N
     make(tmp_path, "a.jpg")
     pd.DataFrame({"image": pd.Categorical(["a.jpg", "a.jpg"])}).to_parquet(tmp_path / "l.parquet")
     assert ids(Table(tmp_path / "l.parquet")) == ["a.jpg"]
+
+
+def test_rows_that_repeat_a_picture_need_no_room(tmp_path: Path) -> None:
+    parquet.write_table(repeated("a.jpg", 2_000_000), tmp_path / "l.parquet")
+    source = Table(tmp_path / "l.parquet")
+    tracemalloc.start()
+    assert list(source.pictures()) == []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert source.failures == [Failure("a.jpg", "it is not there")]
+    assert peak < 20 << 20
 
 
 def test_a_table_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ import csv
 import gzip
 import io
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,8 +24,10 @@ from cbir.tables import (
     read_table,
     text_table,
     write_table,
+    wrong,
 )
 from cbir.tables import parquet as parquet_room
+from cbir.tables.wrong import MOST_ROWS
 
 Write = Callable[[str, bytes], Path]
 
@@ -251,6 +255,32 @@ def test_parquet_with_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(parquet_room, "LARGEST_UNPACKED", 1 << 20)
     assert "unpacked" in told(["x" * 1000] * 2000)
     assert path.stat().st_size < 10_000
+
+
+def repeated(text: str, rows: int) -> pa.Table:
+    """A table that takes a few kilobytes, as dictionaries and Parquet have it."""
+    numbers = pa.array(np.zeros(rows, np.int32))
+    return pa.table({"picture": pa.DictionaryArray.from_arrays(numbers, [text])})
+
+
+def test_more_rows_than_a_table_may_have_are_refused_at_once(tmp_path: Path) -> None:
+    parquet.write_table(repeated("a.jpg", MOST_ROWS + 1), tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 100_000
+    began = time.monotonic()
+    assert "more than 10,000,000 rows" in refused(tmp_path / "t.parquet")
+    assert time.monotonic() - began < 2
+
+
+def test_rows_are_counted_as_they_come(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet.write_table(repeated("a.jpg", 20_000), tmp_path / "t.parquet")
+    path = write("t.csv", b"a\n" * 20_001)
+    monkeypatch.setattr(wrong, "MOST_ROWS", 20_000)
+    assert read_table(path).num_rows == read_table(tmp_path / "t.parquet").num_rows == 20_000
+    monkeypatch.setattr(wrong, "MOST_ROWS", 19_999)
+    assert "more than 19,999 rows" in refused(path)
+    assert "more than 19,999 rows" in refused(tmp_path / "t.parquet")
 
 
 @settings(max_examples=60, deadline=None)

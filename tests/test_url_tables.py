@@ -63,7 +63,6 @@ def test_paths_and_urls_are_pictures_of_one_table(
     pictures = list(source.pictures())
     assert [picture.id for picture in pictures] == sorted(["here.jpg", urls[0], urls[1]])
     assert {failure.id for failure in source.failures} == {"gone.jpg", "../outside.jpg"}
-    assert source.names() == names
     assert server.requests == []  # a walk asks nobody
     with pytest.raises(BadPicture, match="--allow-local"):
         source.read(Picture(urls[0], ""))

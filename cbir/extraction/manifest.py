@@ -67,13 +67,32 @@ def _table(place: str, endpoint: str | None) -> "pa.Table":
 
 def _pairs(table: "pa.Table") -> dict[tuple[str, str], int]:
     """Each product and picture once, with the number of the row that has it first."""
+    import numpy as np
     import pyarrow as pa
 
-    texts = [table.column(name).cast(pa.string()).to_pylist() for name in (PRODUCT, ID)]
+    columns = {name: _texts(table.column(name), name) for name in (PRODUCT, ID)}
+    numbers = pa.Array.from_buffers(
+        pa.int64(), table.num_rows, [None, pa.py_buffer(np.arange(1, table.num_rows + 1))]
+    )
+    # Grouped by Arrow, because rows may repeat a pair a million times.
+    grouped = pa.table({**columns, "row": numbers}).group_by([PRODUCT, ID])
+    distinct = grouped.aggregate([("row", "min")]).sort_by("row_min")
     pairs: dict[tuple[str, str], int] = {}
-    for number, (product, id) in enumerate(zip(*texts, strict=True), 1):
+    names = (distinct.column(name).to_pylist() for name in (PRODUCT, ID, "row_min"))
+    for product, id, number in zip(*names, strict=True):
         pairs.setdefault(((product or "").strip(), (id or "").strip()), number)
     return pairs
+
+
+def _texts(column: "pa.ChunkedArray", name: str) -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise BadSource(
+            f"the manifest's column {name} holds {column.type}, which is no text"
+        ) from error
 
 
 def _wanted(product: str, id: str, url: Template, values: Mapping[str, str]) -> Wanted:

@@ -45,7 +45,7 @@ class Table:
     def pictures(self) -> Iterator[Picture]:
         """Each named picture once, sorted by id. Those at URLs have no stamp yet."""
         self.failures, self._urls = [], {}
-        names = {id_of(name): name for name in reversed(self.names()) if name}
+        names = {id_of(name): name for name in reversed(self._names()) if name}
         self._urls = {id: name.strip() for id, name in names.items() if is_url(id)}
         for id in sorted(names):
             if id in self._urls:
@@ -55,12 +55,6 @@ class Table:
                 yield Picture(id, stamp(regular(self._path(id))))
             except BadPicture as error:
                 self.failures.append(Failure(id, str(error)))
-
-    def names(self) -> list[str]:
-        """The cell of each row that names its picture, as it is written; empty if none does."""
-        table = read_table(self.path, self.delimiter)
-        column = table.column(picture_column(table, self.image_column))
-        return [name or "" for name in column.to_pylist()]
 
     def fetch(
         self, picture: Picture, stamp: str = "", room: Callable[[int], None] = lambda size: None
@@ -90,6 +84,13 @@ class Table:
             downloader, self._downloader = self._downloader, None
         if downloader is not None:
             downloader.close()
+
+    def _names(self) -> list[str | None]:
+        """What cells say that name pictures, each text once: rows may repeat it a million times."""
+        table = read_table(self.path, self.delimiter)
+        column = table.column(picture_column(table, self.image_column))
+        distinct: list[str | None] = column.unique().to_pylist()
+        return distinct
 
     def _path(self, id: str) -> str:
         outside = os.path.isabs(id) or id.split("/")[0] == ".."

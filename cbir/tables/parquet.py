@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
-from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, chosen, short
+from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, check_rows, chosen, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +22,9 @@ def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
     if not is_parquet(file):
         raise Wrong("it is not a Parquet file")
     try:
-        schema = parquet.ParquetFile(file).schema_arrow
+        claimed = parquet.ParquetFile(file)
+        check_rows(claimed.metadata.num_rows)
+        schema = claimed.schema_arrow
         check_names(schema.names, "it")
         wanted = chosen(schema.names, columns)
         fields = [_flat(schema.field(name)) for name in wanted]
@@ -80,6 +82,7 @@ def _batches(opened: "object", schema: "pa.Schema") -> Iterator["pa.RecordBatch"
         if batch.num_rows:
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
         row += batch.num_rows
+        check_rows(row)
 
 
 def _check_texts(column: "pa.DictionaryArray", row: int, name: str) -> int:

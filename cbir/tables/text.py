@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 import numpy as np
 
 from cbir.tables.delimiters import guessed
-from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, chosen, short
+from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, check_rows, chosen, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,7 +110,7 @@ class _Rows:
 
     def batches(self, width: int) -> Iterator[tuple[list[int], list[tuple[str, ...]]]]:
         """Some rows at a time: their lines' numbers, and for each column its cells."""
-        lines, rows = list[int](), list[list[str]]()
+        lines, rows, count = list[int](), list[list[str]](), 0
         for row in self:
             if not row:
                 continue  # an empty line
@@ -123,9 +123,12 @@ class _Rows:
                 )
             lines.append(self.begun)
             rows.append(row)
+            count += 1
             if len(rows) >= BATCH_ROWS or self.characters >= BATCH_CHARACTERS:
+                check_rows(count)
                 yield lines, list(zip(*rows, strict=True))
                 lines, rows, self.characters = [], [], 0
+        check_rows(count)
         if rows:
             yield lines, list(zip(*rows, strict=True))
 

@@ -8,6 +8,8 @@ LONGEST_CELL = 131_072
 """Characters: the limit of Python's own csv module, and far more than any path or name has."""
 
 MOST_COLUMNS = 4096
+MOST_ROWS = 10_000_000
+"""Each may become work and memory, and a few kilobytes of Parquet or gzip can claim any number."""
 
 
 class Wrong(Exception):
@@ -35,6 +37,12 @@ def check_names(names: Sequence[str], where: str = "its header") -> None:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise Wrong(f"{where} names two columns {short(twice)}; rename one")
+
+
+def check_rows(count: int) -> None:
+    """Wrong for more rows than a table may have."""
+    if count > MOST_ROWS:
+        raise Wrong(f"it has more than {MOST_ROWS:,} rows, the most that a table may have")
 
 
 def chosen(names: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
