@@ -210,6 +210,19 @@ def test_a_plain_file_is_checked_too(tmp_path: Path) -> None:
     assert any("does not say where" in note for note in found.unchecked)
 
 
+def test_nothing_is_opened_outside_the_index_s_folder(tmp_path: Path) -> None:
+    """A stranger's index may name any file of this machine."""
+    (tmp_path / "private.jpg").write_bytes(encoded(picture(3)))
+    (tmp_path / "photos").mkdir()
+    ids = ["../private.jpg", str(tmp_path / "private.jpg"), "a/../../private.jpg"]
+    (tmp_path / "photos/a").mkdir()
+    path = tmp_path / "index.csv"
+    VectorIndex(ids=ids, vectors=histograms(3), spec=SPEC, root=tmp_path / "photos").write(path)
+    done = cbir("check", path)
+    assert (done.returncode, done.stdout) == (0, f"{path}: 3 pictures by {SPEC}, all is well\n")
+    assert "not checked: 3 of its pictures: they lie outside its folder" in done.stderr
+
+
 def test_ids_that_lead_nowhere_do_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "index.csv"
     ids = ["", "a\0b", "../../etc/passwd", "/etc/passwd", "x" * 5000]

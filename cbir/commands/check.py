@@ -13,7 +13,7 @@ from cbir.downloads import is_url
 from cbir.errors import BadPicture
 from cbir.pipeline import describe_one
 from cbir.recipe import parse
-from cbir.sources import Folder
+from cbir.sources import Folder, leads_out
 from cbir.types import Picture
 from cbir.vector_index import VectorIndex
 from cbir.vector_index.check import check
@@ -36,7 +36,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     with terminal.without_chatter(), terminal.progress("checking") as progress:
         report = check(options.refuse_schemes(args.index), progress)
         if not report.problems:
-            report.problems.extend(_described_otherwise(Path(args.index)))
+            report.problems.extend(_described_otherwise(Path(args.index), report.unchecked))
     terminal.record({"index": args.index, **report._asdict()})
     for problem in report.problems:
         terminal.result(f"wrong: {problem}")
@@ -47,13 +47,20 @@ def run(args: Namespace, terminal: Terminal) -> int:
     return 1 if report.problems else 0
 
 
-def _described_otherwise(path: Path) -> Iterator[str]:
-    """Describes a few pictures again: the index must hold what a search would make of them now."""
+def _described_otherwise(path: Path, unchecked: list[str]) -> Iterator[str]:
+    """Describes a few pictures again: the index must hold what a search would make of them now.
+
+    It may come from a stranger, so that nothing is opened outside the folder of its pictures.
+    """
     index = VectorIndex.read(path)
     if index.root is None or not index.root.is_dir():
         return
     recipe, folder = parse(index.spec), Folder(index.root)
-    ids = [id for id in index.pictures if not is_url(id)]
+    local = [id for id in index.pictures if not is_url(id)]
+    ids = [id for id in local if not leads_out(id)]
+    if len(ids) < len(local):
+        outside = len(local) - len(ids)
+        unchecked.append(f"{outside} of its pictures: they lie outside its folder, {index.root}")
     numbers = sorted({round(i) for i in np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids)))})
     for id in (ids[number] for number in numbers):
         try:

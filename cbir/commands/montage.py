@@ -1,6 +1,5 @@
 """What `search` draws: queries beside the pictures of an index that were found for them."""
 
-import os
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from cbir.errors import BadPicture, BadSource
 from cbir.images import decode
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.plots import Tile
-from cbir.sources import Files, Folder
+from cbir.sources import Files, Folder, leads_out
 from cbir.types import Hit, Image, Picture
 from cbir.vector_index import VectorIndex
 
@@ -70,8 +69,7 @@ class Montage:
             self.downloader = self.downloader or Downloader(self.web)
             fetched = self.downloader.fetch(id)
             return fetched.data if fetched else b""
-        outside = os.path.isabs(id) or ".." in Path(id).parts
-        if outside and not self.web.allow_local:
+        if leads_out(id) and not self.web.allow_local:
             raise BadPicture("it lies outside the index's folder")
         return self.folder.read(Picture(id, ""))
 

@@ -7,11 +7,11 @@ from cbir.downloads import Web
 from cbir.errors import BadSource, did_you_mean
 from cbir.files import why_not
 from cbir.sources.files import Files
-from cbir.sources.folder import Folder
+from cbir.sources.folder import Folder, leads_out
 from cbir.sources.table import Table, id_of
 from cbir.tables import SUFFIXES
 
-__all__ = ["SAMPLES", "Files", "Folder", "Table", "id_of", "open_dataset"]
+__all__ = ["SAMPLES", "Files", "Folder", "Table", "id_of", "leads_out", "open_dataset"]
 
 SAMPLES = Path("data/dataset")
 """Where data sets live that are called by their name alone."""

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from errno import ELOOP
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from imutils.paths import image_types
 
 from cbir.errors import BadPicture, BadSource
-from cbir.files import read_regular, regular, stamp, why_not
+from cbir.files import read_regular, readable, regular, stamp, why_not
 from cbir.types import Failure, Picture
 
 # What imutils lists, and what else the decoder reads.
@@ -114,9 +114,12 @@ class Folder:
         return False
 
     def _fail(self, name: str, reason: str) -> None:
-        # Bytes that are not UTF-8 are written as \xNN, so that the list itself is.
-        readable = os.fsencode(name).decode("utf-8", "backslashreplace")
-        self.failures.append(Failure(readable, reason))
+        self.failures.append(Failure(readable(name), reason))
+
+
+def leads_out(id: str) -> bool:
+    """Whether a picture's id leads out of its folder: ids of tables and of indexes may."""
+    return os.path.isabs(id) or os.pardir in PurePath(id).parts
 
 
 def _circular(path: str) -> bool:

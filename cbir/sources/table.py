@@ -9,6 +9,7 @@ from pathlib import Path
 from cbir.downloads import Downloader, Web, is_url, without_credentials
 from cbir.errors import BadPicture
 from cbir.files import read_regular, regular, stamp
+from cbir.sources.folder import leads_out
 from cbir.tables import picture_column, read_table
 from cbir.types import Failure, Fetched, Picture
 
@@ -93,8 +94,7 @@ class Table:
         return distinct
 
     def _path(self, id: str) -> str:
-        outside = os.path.isabs(id) or id.split("/")[0] == ".."
-        if outside and not self.web.allow_local:
+        if leads_out(id) and not self.web.allow_local:
             raise BadPicture("it lies outside the table's folder; --allow-local allows that")
         return os.path.join(self.root, id)
 
