@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +124,12 @@ def test_several_matches_a_row_nearest_first(match: Match) -> None:
         assert float(first[4]) >= float(second[4])
 
 
+def test_more_matches_than_there_are_rows(match: Match) -> None:
+    for flags in ([], ["--mutual"]):
+        assert match("a.csv", "b.csv", "-d", "hsv", "--top", "9" * 23, *flags).returncode == 0
+        assert len(lines()) == 1 + 5 * 3
+
+
 def test_mutual_pairs(match: Match) -> None:
     match("a.csv", "b.csv", "-d", "hsv", "--mutual")
     mutual = {tuple(line[:4:2]) for line in lines()[1:]}
@@ -176,6 +183,15 @@ def test_json_has_an_object_a_match(match: Match) -> None:
     assert second["b_id"] == "1"
 
 
+def test_json_has_no_numbers_that_are_none(match: Match) -> None:
+    prices = [1.5, float("nan"), float("inf")]
+    table = pa.table({"price": prices, "path": [f"photos/{name}.jpg" for name in "cdf"]})
+    parquet.write_table(table, "p.parquet")
+    done = match("p.parquet", "b.csv", "-d", "hsv", "--threshold", "0", "--json", "--quiet")
+    told = [json.loads(line, parse_constant=pytest.fail) for line in done.stdout.splitlines()]
+    assert [one["price"] for one in told] == [1.5, None, None]
+
+
 def test_the_matrix(match: Match) -> None:
     done = match("a.csv", "b.csv", "-d", "hsv", "--distance", "cosine", "--matrix", "m.npy")
     assert done.returncode == 0
@@ -209,6 +225,42 @@ def test_an_augmented_index_counts_as_it_is(match: Match, folder: Path) -> None:
     assert main(["index", "--dataset", "photos", "--augment", "--quiet"]) == 0
     match("index.csv", "a.csv", "--threshold", "0", "--out", "m.csv")
     assert [line[0] for line in lines("m.csv")[1:]] == ["b.jpg", "c.jpg", "d.jpg", "e.jpg"]
+
+
+def test_an_index_without_a_header(match: Match) -> None:
+    """As tutorials write them, and search reads them."""
+    assert main(["index", "--dataset", "photos", "--plain", "--quiet"]) == 0
+    done = match("index.csv", "a.csv", "--threshold", "0", "--out", "m.csv")
+    assert done.returncode == 0
+    assert [line[0] for line in lines("m.csv")[1:]] == ["b.jpg", "c.jpg", "d.jpg", "e.jpg"]
+    refused(match("index.csv", "a.csv", "-d", "hsv"), "was made by hsv:", "size=full")
+
+
+def test_an_index_of_no_pictures(match: Match) -> None:
+    assert main(["index", "--dataset", "photos", "--quiet"]) == 0
+    header = Path("index.csv").read_text().splitlines(keepends=True)[:2]
+    Path("index.csv").write_text("".join(header))
+    for sides in (["index.csv", "a.csv"], ["a.csv", "index.csv"]):
+        refused(match(*sides), "nothing to match in index.csv: it holds no pictures")
+
+
+def test_names_that_are_not_utf_8(run: Run, folder: Path) -> None:
+    """Of a folder and of a table, with the store and without; a process's own arguments."""
+    name = os.fsdecode(b"caf\xe9")
+    shutil.copytree("photos", name)
+    shutil.copy("a.csv", f"{name}.csv")
+    for number, flags in enumerate([["--no-store"], ["--save-features", f"{name}-kept"]]):
+        flags += ["-d", "hsv", "--threshold", "0", "--out", f"{number}.csv"]
+        done = run("match", f"{name}.csv", name, *flags, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        found = lines(f"{number}.csv")
+        assert found[0] == ["id", "caf\\xe9-1_path", "name", "caf\\xe9-2_path", "distance"]
+        assert [line[2] for line in found[1:]] == ["b", "c", "d", "e", "b"]
+    kept = [f"{name}-kept/_caf\\xe9-{side}_feature.h5" for side in (1, 2)]
+    assert run("match", *kept, "--out", "2.csv", cwd=folder).returncode == 0
+    os.rename(kept[0], f"{name}_feature.h5")
+    os.rename(kept[0].replace("feature.h5", "fields.csv"), f"{name}_fields.csv")
+    assert run("match", f"{name}_feature.h5", kept[1], "--out", "3.csv", cwd=folder).returncode == 0
 
 
 def test_an_index_of_another_descriptor(match: Match) -> None:
@@ -380,7 +432,9 @@ def test_a_redirect_does_not_lead_where_the_table_may_not(match: Match, folder: 
 def test_nothing_is_written_over(match: Match, folder: Path) -> None:
     before = (folder / "a.csv").read_bytes()
     flags = ["a.csv", "b.csv", "-d", "hsv"]
-    refused(match(*flags, "--out", "a.csv"), "something else than a table of matches")
+    refused(match(*flags, "--out", "a.csv"), "--out a.csv is read or written as something else")
+    Path("mine.csv").write_text("id,price,distance\n1,2,3.5\n")
+    refused(match(*flags, "--out", "mine.csv"), "something else than a table of matches")
     refused(match(*flags, "--matrix", "a.csv"), ".npy")
     Path("m.npy").write_text("mine")
     refused(match(*flags, "--matrix", "m.npy"), "something else than a NumPy file")
@@ -388,6 +442,27 @@ def test_nothing_is_written_over(match: Match, folder: Path) -> None:
     refused(match(*flags, "--failures", OUT), "another file's name")
     refused(match(*flags, "--save-features", "a.csv"), "can't make the folder a.csv")
     assert (folder / "a.csv").read_bytes() == before
+
+
+def test_what_is_read_is_not_written_over(match: Match, folder: Path) -> None:
+    """Under whatever name, even if it is a table of matches itself."""
+    assert match("a.csv", "b.csv", "-d", "hsv", "--columns", "a_path", "a_id").returncode == 0
+    first = Path(OUT).read_bytes()
+    flags = ["-d", "hsv", "--image-column", "a_path", "--image-column", "path"]
+    for out in ([], ["--out", f"photos/../{OUT}"], ["--failures", OUT]):
+        done = match(OUT, "b.csv", *flags, *out)
+        assert done.returncode == 2
+        assert Path(OUT).read_bytes() == first
+    Path(OUT).rename("m.tsv")
+    kept = ["--save-features", "kept"]
+    assert match("m.tsv", "b.csv", *flags, *kept, "--columns", "m_a_path").returncode == 2
+    assert match("m.tsv", "b.csv", *flags, *kept, "--columns", "a_path").returncode == 0
+    before = Path("kept/_m_fields.csv").read_bytes()
+    refused_out = ["--out", "kept/_m_fields.csv"]
+    assert match("kept/_m_feature.h5", "b.csv", *refused_out).returncode == 2
+    assert match("m.tsv", "b.csv", *flags, *kept, *refused_out).returncode == 2
+    assert match("m.tsv", "b.csv", *flags, *kept, "--out", "kept/_b_fields.csv").returncode == 2
+    assert Path("kept/_m_fields.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Find for each picture of one table the most similar ones of another, as a table of both."""
 
+import math
 import os
 import time
 from argparse import ArgumentTypeError, Namespace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
+from cbir.commands.sheets import is_among
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
 from cbir.errors import BadOutput
@@ -15,8 +17,9 @@ from cbir.matching import joined, saving
 from cbir.matching.joined import Column
 from cbir.matching.matches import Matches, match
 from cbir.matching.matrix import check_matrix, write_matrix
+from cbir.matching.naming import Named, apart, named
 from cbir.matching.nearness import ALIKE, nearness
-from cbir.matching.sides import Named, Side, apart, described, named
+from cbir.matching.sides import Side, described
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
 from cbir.store import Store
@@ -127,7 +130,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     columns = joined.columns(names, fields, wanted.measure)
     if args.columns:
         columns = joined.chosen(columns, args.columns)
-    out = _check_places(args, names, columns)
+    out = _check_places(args, given, names, columns)
     (left, right), failed = _described(args, terminal, given, recipe)
     if args.save_features:
         for name, side in zip(names, (left, right), strict=True):
@@ -170,7 +173,9 @@ def _recipe(typed: str | None, given: tuple[Named, Named]) -> AnyRecipe:
     return parse(typed or spec or "")
 
 
-def _check_places(args: Namespace, names: tuple[str, str], columns: Sequence[Column]) -> Path:
+def _check_places(
+    args: Namespace, given: tuple[Named, Named], names: tuple[str, str], columns: Sequence[Column]
+) -> Path:
     """What can't be written where it is to be is said now, and not after the work."""
     if not args.out or args.out.endswith(("/", os.sep)):
         raise Usage(f"--out {args.out!r} is not a file's name")
@@ -178,13 +183,16 @@ def _check_places(args: Namespace, names: tuple[str, str], columns: Sequence[Col
     for path in (out, Path(args.matrix or out)):
         if not path.absolute().parent.is_dir():
             raise BadOutput(f"can't write {path}: its folder does not exist")
+    taken = {file for side in given for file in side.files}
+    if args.save_features:
+        taken |= saving.check_places(Path(args.save_features), names)
+    if out in taken or is_among(out, [str(path) for path in taken]):
+        raise Usage(f"--out {out} is read or written as something else; give another name")
     joined.check_place(out, columns)
     if args.matrix:
         check_matrix(Path(args.matrix))
-    if args.save_features:
-        saving.check_places(Path(args.save_features), names)
     if args.failures:
-        failures.check_place(Path(args.failures), {out})
+        failures.check_place(Path(args.failures), {out, *taken})
     return out
 
 
@@ -234,8 +242,10 @@ def _write(
 
 
 def _plain(value: object) -> object:
-    """A value as JSON has it: dates and the like as text."""
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+    """A value as JSON has it: dates and the like as text, and null for what is no number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def _similarity(text: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from cbir.downloads import Web
 from cbir.errors import BadSpec
 from cbir.jobs.given import PathLike, opened
-from cbir.matching import joined, sides
+from cbir.matching import joined, naming, sides
 from cbir.matching.duplicates import WITHIN, Copy, find_duplicates, wanted
 from cbir.matching.matches import match as match_sides
 from cbir.matching.nearness import nearness
@@ -62,7 +62,7 @@ def match(
     [('hat-tan_query', 'hat-tan_3'), ('umbrella-mustard_query', 'umbrella-mustard_2')]
     """
     web = Web(allow_local=allow_local)
-    given = [sides.named(str(side), web, delimiter, image_column) for side in (a, b)]
+    given = [naming.named(str(side), web, delimiter, image_column) for side in (a, b)]
     spec = descriptor or next((side.spec for side in given if side.spec is not None), None)
     if spec is None:
         raise BadSpec("neither side has vectors yet; name a descriptor, such as mobilenet")
@@ -71,7 +71,7 @@ def match(
     made = [_described(side, recipe, store) for side in given]
     left, right = (one.side for one in made)
     found = match_sides(left, right, near.distance, near.within, top, mutual)
-    names = sides.apart(left.name, right.name)
+    names = naming.apart(left.name, right.name)
     fields = left.fields, right.fields
     chosen = joined.columns(names, (fields[0].column_names, fields[1].column_names), near.measure)
     if columns:
@@ -84,7 +84,7 @@ def match(
     return Matched(rows, sorted({failure for one in made for failure in one.failures}))
 
 
-def _described(given: sides.Named, recipe: AnyRecipe, store: PathLike | None) -> sides.Described:
+def _described(given: naming.Named, recipe: AnyRecipe, store: PathLike | None) -> sides.Described:
     with opened(store) as kept:
         made = sides.described(given, recipe, Settings(), kept)
         if kept is not None and given.source is not None and given.source.complete:

@@ -20,7 +20,7 @@ import numpy as np
 
 from cbir.distances import ColumnBlocks, from_pieces
 from cbir.errors import BadIndex, BadPicture
-from cbir.files import read_regular, regular
+from cbir.files import read_regular, readable, regular
 from cbir.tables import read_table
 from cbir.types import Vectors
 
@@ -69,18 +69,24 @@ def places(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"_{name}{FEATURES}.h5", folder / f"_{name}{FIELDS}"
 
 
+def pair(path: Path) -> tuple[Path, Path]:
+    """Vectors, and the fields beside them."""
+    return path, path.with_name(path.stem.removesuffix(FEATURES) + FIELDS)
+
+
 def read(path: Path) -> Saved:
     """The vectors and fields that were kept there; BadIndex for whatever is not such a pair."""
     stem = path.stem.removesuffix(FEATURES)
+    name = readable(stem.removeprefix("_") or stem)
     try:
         size = regular(str(path)).st_size
         with open(path, "rb") as file:
             header = read_header(file, size)
-            table = _fields(path.with_name(f"{stem}{FIELDS}"), header)
+            table = _fields(pair(path)[1], header)
             blocks = from_pieces(_pieces(file, header), header.rows, header.dim)
     except (BadIndex, BadPicture) as error:
         raise BadIndex(f"can't use the features {path}: {error}") from error
-    return Saved(stem.removeprefix("_") or stem, table, blocks, header.spec)
+    return Saved(name, table, blocks, header.spec)
 
 
 def read_header(file: IO[bytes], size: int) -> Header:

@@ -40,6 +40,7 @@ def match(
     `within`: only those at most this far. `mutual`: only those that have it among their own
     nearest `limit`, too.
     """
+    limit = min(limit, max(left.fields.num_rows, right.fields.num_rows))
     one, other = _Grouped(left), _Grouped(right)
     before = len(one.vectors)
     total = before + mutual * len(other.vectors)

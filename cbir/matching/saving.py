@@ -21,11 +21,12 @@ from cbir.tables import write_text
 SMALLEST_BLOCK = 512
 
 
-def check_places(folder: Path, names: Sequence[str]) -> None:
-    """BadOutput if `save` could not write there: to be asked before the work, too."""
+def check_places(folder: Path, names: Sequence[str]) -> set[Path]:
+    """Where `save` writes; BadOutput if it could not. To be asked before the work, too."""
     make_folder(folder)
     for name in names:
         _check_free(*places(folder, name))
+    return {path for name in names for path in places(folder, name)}
 
 
 def _check_free(vectors: Path, fields: Path) -> None:

@@ -12,7 +12,7 @@ from cbir.files import check_output, replacing
 from cbir.vector_index import csv_file, sidecar
 from cbir.vector_index.csv_file import Header
 from cbir.vector_index.keys import check_order, check_text, spoken
-from cbir.vector_index.plain import Norms
+from cbir.vector_index.plain import DESCRIPTORS, Norms
 from cbir.vector_index.rows import Rows
 from cbir.vector_index.sidecar import Sidecar, Stamp
 
@@ -41,6 +41,11 @@ def followed(path: Path) -> Path:
 def is_ours(path: Path) -> bool:
     """Whether a file begins as an index does, whatever became of the rest."""
     return csv_file.first_lines(path)[0].startswith(csv_file.MARK)
+
+
+def is_index(path: Path) -> bool:
+    """The same, or whether it is one without a header, as tutorials write them."""
+    return is_ours(path) or csv_file.plain_dim(path) in DESCRIPTORS
 
 
 def previous(path: Path) -> Sidecar | None:
