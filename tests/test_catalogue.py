@@ -267,6 +267,18 @@ def test_there_must_be_two_items() -> None:
         similar(random_catalogue([]), "a")
 
 
+@pytest.mark.parametrize("number", [0, -1])
+def test_one_item_at_least_is_asked_for(number: int) -> None:
+    made = random_catalogue([2, 3])
+    for ask in (
+        lambda: fit(made, number=number),
+        lambda: similar(made, made.items[0], number=number),
+        lambda: visual_search(made, made.index.vectors(made.pictures[:1]), number),
+    ):
+        with pytest.raises(BadSpec, match=f"{number} items can't be asked for"):
+            ask()
+
+
 def test_an_unknown_item_has_a_suggestion() -> None:
     made = Catalogue(
         index_of([f"item{n}_1.jpg" for n in range(99)], np.eye(99, dtype=np.float32)), item_rule()

@@ -144,13 +144,19 @@ def test_limits(search: Callable[..., Done]) -> None:
     assert (done.returncode, done.stdout) == (0, "nothing that near\n")
     done = search(*flags, "--distance", "cosine", "--min-similarity", "0.8", "--json")
     assert all(hit["similarity"] >= 0.8 for hit in json.loads(done.stdout)["hits"])
+    itself = ("--image", "shop/c_1.jpg", "--distance", "cosine", "--min-similarity", "1")
+    assert search(*D, *itself).stdout == "Most similar item number 1 : c\n"
 
 
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (["--min-similarity", "0.8"], "these distances are chi2"),
-        (["--threshold", "near"], "is not a number"),
+        (["--min-similarity", "0.8"], "a similarity is for cosine; with chi2, give a threshold"),
+        (["--threshold", "near"], "'near' is not a distance"),
+        (["--threshold", "-3"], "'-3' is not a distance"),
+        (["--threshold", "nan"], "'nan' is not a distance"),
+        (["--distance", "cosine", "--min-similarity", "5"], "'5' is not a similarity"),
+        (["--distance", "cosine", "--min-similarity", "near"], "'near' is not a similarity"),
         (["--threshold", "1", "--min-similarity", "0.5"], "not allowed with"),
     ],
 )

@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from cbir.errors import BadSpec
+
 Distances = NDArray[np.floating]
 Numbers = NDArray[np.intp]
 
@@ -55,6 +57,12 @@ class Grouping:
     @cached_property
     def _scattered(self) -> bool:
         return bool((np.diff(self.item_of) < 0).any())
+
+
+def check_number(number: int) -> None:
+    """BadSpec unless that many items can be asked for."""
+    if number < 1:
+        raise BadSpec(f"{number} items can't be asked for; ask for at least 1")
 
 
 def nearest_first(distances: Distances, limit: int) -> Numbers:

@@ -7,7 +7,7 @@ import numpy as np
 
 from cbir.catalogue import aggregates
 from cbir.catalogue.catalogue import Catalogue
-from cbir.catalogue.grouping import Distances, nearest_first
+from cbir.catalogue.grouping import Distances, check_number, nearest_first
 from cbir.errors import BadSource
 
 
@@ -22,7 +22,7 @@ def fit(
     catalogue: Catalogue, aggregate: str = aggregates.DEFAULT, number: int = 10
 ) -> Iterator[tuple[str, list[Similar]]]:
     """For every item, by name, the `number` other items most like it, nearest first."""
-    _check(catalogue)
+    _check(catalogue, number)
     return (
         (catalogue.items[item], _most_like(catalogue, pieces, aggregate, number))
         for item, pieces in catalogue.by_item()
@@ -33,7 +33,7 @@ def similar(
     catalogue: Catalogue, item: str, aggregate: str = aggregates.DEFAULT, number: int = 10
 ) -> list[Similar]:
     """The `number` other items most like this one, nearest first, ties by name."""
-    _check(catalogue)
+    _check(catalogue, number)
     pieces = catalogue.of_item(catalogue.number(item))
     return _most_like(catalogue, pieces, aggregate, number)
 
@@ -47,7 +47,8 @@ def nearest_pictures(catalogue: Catalogue, item: str, others: Iterable[str]) -> 
     return [catalogue.pictures[some[least[some].argmin()]] for some in wanted]
 
 
-def _check(catalogue: Catalogue) -> None:
+def _check(catalogue: Catalogue, number: int) -> None:
+    check_number(number)
     if len(catalogue.items) < 2:
         what = f"only one item, {catalogue.items[0]!r}" if catalogue.items else "no item"
         raise BadSource(

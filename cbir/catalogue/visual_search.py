@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cbir.catalogue.catalogue import Catalogue
+from cbir.catalogue.grouping import check_number
 from cbir.searcher import Searcher
 from cbir.types import Hit, Vectors
 from cbir.vector_index import VectorIndex
@@ -20,6 +21,7 @@ class ItemHit(NamedTuple):
 
 def visual_search(catalogue: Catalogue, vectors: Vectors, number: int = 10) -> list[list[ItemHit]]:
     """For each photo (q, d) its `number` nearest items, nearest first, ties by picture."""
+    check_number(number)
     searcher = Searcher(catalogue.index, catalogue.distance)
     # However near the other pictures of the items before it are, so many hold the last item's.
     most = np.sort(catalogue.grouping.counts)[::-1][: number - 1].sum() + 1

@@ -79,7 +79,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--false-matches",
-        type=_rate,
+        type=options.number(f"a share of pairs, such as {RATE}", lambda rate: 0 < rate <= 1),
         metavar="RATE",
         help=f"what share of different pairs a cut-off may let pass (default: {RATE})",
     )
@@ -211,13 +211,3 @@ def _seed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= MOST_SEED):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share of pairs, such as {RATE}")
-    return rate

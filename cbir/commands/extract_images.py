@@ -1,7 +1,7 @@
 """Fetch the pictures of a catalogue into a folder, as a manifest lists them."""
 
 import time
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to save to")
     parser.add_argument(
         "--limit-rate",
-        type=_rate,
+        type=options.number("a number of requests a second", lambda rate: 0 < rate < 1e6),
         metavar="N",
         help="requests a second at most (default: no limit)",
     )
@@ -139,13 +139,3 @@ def _folder(text: str) -> Path:
         raise Usage("--out is empty; give a folder")
     check_folder(Path(text))
     return Path(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise ArgumentTypeError(f"{text!r} is not a number of requests a second")
-    return number

@@ -1,8 +1,10 @@
 """Flags that several commands share, and a parser whose errors are one line that helps."""
 
 import argparse
+import math
 import re
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +14,7 @@ from cbir.errors import CbirError, did_you_mean
 from cbir.images import MAX_PIXELS
 from cbir.items import DEFAULT
 
+MOST = (1 << 31) - 1
 MOST_THREADS = 64
 MOST_CONNECTIONS = 64
 OPENCV_MOST = (1 << 30) / 1e6
@@ -156,20 +159,34 @@ def add_output(parser: Parser) -> None:
 
 
 def positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    """How many of something; as many as there can be of anything is enough."""
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    if not digits:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+    return MOST if len(digits) > len(str(MOST)) else min(int(digits), MOST)
 
 
-def distance(text: str) -> float:
-    """How far something may be at most."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a distance; give a number from 0 on")
-    return number
+def number(words: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
+    """A flag's type: numbers that fit. The words say what others are not; nan never fits."""
+
+    def parsed(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not fits(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
+        return value
+
+    return parsed
+
+
+distance = number("a distance; give a number from 0 on", lambda far: 0 <= far < math.inf)
+similarity = number("a similarity; give a number from -1 to 1", lambda near: -1 <= near <= 1)
+_megapixels = number(
+    f"a number of megapixels up to {OPENCV_MOST:.0f}, OpenCV's own limit",
+    lambda count: 0 < count <= OPENCV_MOST,
+)
 
 
 def threads(text: str) -> int:
@@ -178,18 +195,6 @@ def threads(text: str) -> int:
 
 def _connections(text: str) -> int:
     return min(positive(text), MOST_CONNECTIONS)
-
-
-def _megapixels(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= OPENCV_MOST:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of megapixels up to {OPENCV_MOST:.0f}, OpenCV's own limit"
-        )
-    return number
 
 
 def refuse_schemes(index: str) -> str:

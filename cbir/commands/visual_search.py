@@ -1,6 +1,6 @@
 """Find the items of a catalogue that look most like a photo, each once."""
 
-import argparse
+import math
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from typing import Any
 from cbir.catalogue import Catalogue, ItemHit, visual_search
 from cbir.commands import catalogues, options
 from cbir.commands.montage import quiet_words
-from cbir.commands.options import Parser, Usage
+from cbir.commands.options import Parser
 from cbir.commands.sheets import (
     DRAWINGS_ARE_WHOLE,
     Sheets,
@@ -24,6 +24,7 @@ from cbir.commands.stores import store_to_read
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSource
 from cbir.images.transforms import TRANSFORMS
+from cbir.matching.nearness import nearness
 from cbir.pipeline import Described, describe
 from cbir.plots import Tile
 from cbir.recipe import AnyRecipe
@@ -61,11 +62,14 @@ def add_arguments(parser: Parser) -> None:
     )
     limits = parser.add_mutually_exclusive_group()
     limits.add_argument(
-        "--threshold", type=_limit, metavar="X", help="only items at most this distance away"
+        "--threshold",
+        type=options.distance,
+        metavar="X",
+        help="only items at most this distance away",
     )
     limits.add_argument(
         "--min-similarity",
-        type=_limit,
+        type=options.similarity,
         metavar="S",
         help="only items that are at least this similar, by the cosine (-1 to 1)",
     )
@@ -80,6 +84,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def _search(args: Namespace, terminal: Terminal) -> int:
     recipe = catalogues.recipe_of(args)
+    most = _most_far(args, recipe)
     source, photos = open_dataset(args.dataset, options.web(args)), Files(args.image)
     asked = list(photos.pictures())
     if not asked:
@@ -91,7 +96,6 @@ def _search(args: Namespace, terminal: Terminal) -> int:
     )
     known.update(catalogue.pictures)
     sheets.check()
-    most = _most_far(args, catalogue)
     found = 0
     for result in _searched(args, terminal, photos, recipe, catalogue):
         if isinstance(result, Failure):
@@ -174,26 +178,12 @@ def _is_picture(path: Path, photos: Files, source: Folder | Table, known: set[st
     return is_among(path, photos.named) or is_listed(path, source.root, known.__contains__)
 
 
-def _most_far(args: Namespace, catalogue: Catalogue) -> float:
-    """The distance from which on items don't count."""
-    if args.min_similarity is not None:
-        if catalogue.distance != "cosine":
-            raise Usage(
-                f"--min-similarity is about the cosine, and these distances are "
-                f"{catalogue.distance}; give --threshold, or --distance cosine"
-            )
-        return 1 - args.min_similarity
-    return float("inf") if args.threshold is None else args.threshold
-
-
-def _limit(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if number != number:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    return number
+def _most_far(args: Namespace, recipe: AnyRecipe) -> float:
+    """The distance beyond which items don't count."""
+    if args.threshold is None and args.min_similarity is None:
+        return math.inf
+    near = nearness(args.distance or recipe.distance, args.threshold, args.min_similarity)
+    return math.inf if near.within is None else near.within
 
 
 def _nothing(failures: Sequence[Failure]) -> str:
