@@ -44,6 +44,11 @@ REASONS = {
 }
 
 
+def readable(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 become \\xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def why_not(error: OSError) -> str:
     """A reason for a person."""
     return REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
