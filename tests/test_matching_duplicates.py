@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import peak_megabytes
 from cbir import pipeline
+from cbir.distances import candidates
 from cbir.images import decode
 from cbir.images.transforms import TRANSFORMS
 from cbir.matching import grouping, tangents
@@ -308,6 +309,34 @@ def test_many_copies_of_one_picture(near: Near) -> None:
     likeness = near(vectors, 0.01)
     assert len(having_copies(likeness, np.arange(500))) == 500
     assert plain(grouped(likeness, np.arange(500))) == {0: list(range(1, 500))}
+
+
+def test_nearly_equal_pictures_are_not_all_compared(
+    near: Near, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with each other: a block among itself, and the rest with those that begin groups."""
+    asked = list[int]()
+    settle = candidates.distances_of
+
+    def counted(distance: object, vectors: object, queries: NDArray, *more: object) -> NDArray:
+        asked.append(len(queries))
+        return settle(distance, vectors, queries, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(candidates, "distances_of", counted)
+    monkeypatch.setattr(grouping, "ASKED_AT_ONCE", 64)
+    vectors = 1 + np.random.default_rng(0).random((2000, 8)) / 1e6
+    likeness = near(vectors, 0.01)
+    assert len(having_copies(likeness, np.arange(2000))) == 2000
+    assert sum(asked) < 64 * 64 + 2000 * grouping.MOST
+
+
+def test_flat_pictures_are_no_candidates() -> None:
+    """Of one colour or several, with nothing on them that could be laid over something."""
+    images = [np.full((90, 90, 3), colour, np.uint8) for colour in ((200, 0, 0), (90, 0, 0), 7)]
+    flat = tangents_of(np.stack([thumbnail(image) for image in images]))
+    others = tangents_of(np.stack([thumbnail(detailed(seed)) for seed in range(4)]))
+    assert tangents.distances(flat, flat).min() == 1
+    assert tangents.distances(flat, others).min() == 1
 
 
 def test_the_transform_that_makes_it_nearest(tmp_path: Path) -> None:

@@ -41,31 +41,49 @@ class Group:
 def having_copies(
     likeness: Likeness, numbers: Numbers, progress: Callable[[int], None] = lambda done: None
 ) -> Numbers:
-    """Those of these pictures that are a copy of any other, or have one."""
-    searched, marked = Searched(likeness), set[int]()
-    for start in range(0, len(numbers), ASKED_AT_ONCE):
-        some = numbers[start : start + ASKED_AT_ONCE]
-        searched.add(some)
-        pairs = searched.near(some, MOST)
-        marked.update(pairs.asked.tolist(), pairs.found.tolist())
-        progress(start + len(some))
+    """Those of these pictures that are a copy of any other, or have one.
+
+    By groups in any order: what begins one is no copy of what begins another, so whoever is left
+    alone in its group has copies among those that joined others, or none.
+    """
+    groups = all_grouped(likeness, numbers, progress)
+    joined = [member.number for group in groups for member in group.copies]
+    alone = np.array([group.first for group in groups if not group.copies], np.intp)
+    others, marked = Searched(likeness), {*joined}
+    marked.update(group.first for group in groups if group.copies)
+    others.add(joined)
+    for start in range(0, len(alone), ASKED_AT_ONCE):
+        marked.update(others.near(alone[start : start + ASKED_AT_ONCE], MOST).asked.tolist())
     return np.array(sorted(marked), np.intp)
 
 
-def grouped(
+def grouped(likeness: Likeness, ordered: Numbers) -> list[Group]:
+    """Groups of at least two of these pictures, which come in the order of their importance."""
+    return [group for group in all_grouped(likeness, ordered) if group.copies]
+
+
+def all_grouped(
     likeness: Likeness, ordered: Numbers, progress: Callable[[int], None] = lambda done: None
 ) -> list[Group]:
-    """Groups of at least two of these pictures, which come in the order of their importance."""
+    """The same, with groups of one."""
     groups: dict[int, Group] = {}
     heads = Searched(likeness)
     for start in range(0, len(ordered), ASKED_AT_ONCE):
         block = ordered[start : start + ASKED_AT_ONCE]
         before, among = heads.near(block, MOST), Searched(likeness)
         among.add(np.setdiff1d(block, before.asked))  # which may begin groups themselves
-        inside = among.near(block, len(block))
+        inside = _earlier(among.candidates(block, len(block)), block)
+        inside = likeness.settled(inside).once()
         heads.add(_joined(block, Pairs.joined([before, inside]), groups))
         progress(start + len(block))
-    return [group for group in groups.values() if group.copies]
+    return list(groups.values())
+
+
+def _earlier(pairs: Pairs, block: Numbers) -> Pairs:
+    """Those whose found one comes before the one that asks: only such can have begun a group."""
+    order = np.argsort(block)
+    found, asked = (order[np.searchsorted(block, some, sorter=order)] for some in pairs[1::-1])
+    return pairs.chosen(found < asked)
 
 
 def _joined(block: Numbers, pairs: Pairs, groups: dict[int, Group]) -> list[int]:

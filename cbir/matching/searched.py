@@ -12,10 +12,11 @@ from cbir.matching.spool import Numbers
 class Searched:
     """Pictures among which copies are looked for; more can be added.
 
-    What is needed of them is kept for some thousands at a time, and made anew for the last ones.
+    What is needed of them is kept for some thousands at a time, and for the last ones in a few
+    parts, so that it is not made anew whenever some are added.
     """
 
-    TOGETHER = 4096
+    TOGETHER, SMALL = 4096, 8
 
     def __init__(self, likeness: Likeness):
         self.likeness = likeness
@@ -28,6 +29,10 @@ class Searched:
 
     def near(self, asked: Numbers, limit: int) -> Pairs:
         """For each picture the nearest few that are copies, turned in any of the ways."""
+        return self.likeness.settled(self.candidates(asked, limit)).once()
+
+    def candidates(self, asked: Numbers, limit: int) -> Pairs:
+        """The nearest few of each that may be copies."""
         self._keep()
         likeness, parts = self.likeness, list[Pairs]()
         for transform in range(len(likeness.transforms) if self._kept else 0):
@@ -36,16 +41,20 @@ class Searched:
                 places, found, far = likeness.candidates(asking, kept, limit)
                 which = np.full(len(far), transform)
                 parts.append(Pairs(asked[places], numbers[found], far, which))
-        return likeness.settled(Pairs.joined(parts).nearest(limit)).once()
+        return Pairs.joined(parts).nearest(limit)
 
     def _keep(self) -> None:
-        """Makes what is needed of the pictures that were added, with those before them."""
-        if not self._new:
-            return
-        if self._numbers and len(self._numbers[-1]) + len(self._new) <= self.TOGETHER:
-            self._kept.pop()
-            self._new = [*self._numbers.pop().tolist(), *self._new]
-        for start in range(0, len(self._new), self.TOGETHER):
-            self._numbers.append(np.array(self._new[start : start + self.TOGETHER], np.intp))
-            self._kept.append(self.likeness.kept(self._numbers[-1]))
+        """Makes what is needed of the pictures that were added, and of small parts a large one."""
+        self._add_parts(self._new)
         self._new = []
+        small = [i for i, numbers in enumerate(self._numbers) if len(numbers) < self.TOGETHER]
+        if len(small) > self.SMALL:
+            together = [number for i in small for number in self._numbers[i].tolist()]
+            for i in reversed(small):
+                del self._numbers[i], self._kept[i]
+            self._add_parts(together)
+
+    def _add_parts(self, new: Sequence[int]) -> None:
+        for start in range(0, len(new), self.TOGETHER):
+            self._numbers.append(np.array(new[start : start + self.TOGETHER], np.intp))
+            self._kept.append(self.likeness.kept(self._numbers[-1]))

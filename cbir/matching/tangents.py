@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cbir.matching.aligning import SIDE, Images
+from cbir.matching.aligning import GREY, SIDE, Images
 
 NEAR = 0.037
 LIGHT, COLOUR = 8, 4
@@ -20,6 +20,10 @@ LIGHT, COLOUR = 8, 4
 
 FADING = 0.01
 """Finer waves count less, by exp(−0.01·k²)."""
+
+FLAT = 1e-3
+"""With less contrast in grey there is nothing to lay over anything: such pictures are far from all,
+as they are when aligned."""
 
 TANGENTS = 4
 LIGHT_AND_COLOUR = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32)
@@ -50,7 +54,15 @@ def tangents_of(thumbnails: Images) -> Tangents:
     # What a move does to brightness and contrast is no move.
     moved = moved - (moved @ points[:, :, None]) * points[:, None]
     directions, _ = np.linalg.qr(moved.transpose(0, 2, 1) + np.float32(1e-9))
-    return Tangents(points, np.ascontiguousarray(directions.transpose(0, 2, 1)))
+    directions = np.ascontiguousarray(directions.transpose(0, 2, 1))
+    flat = _contrast(thumbnails) < FLAT
+    points[flat], directions[flat] = 0, 0
+    return Tangents(points, directions)
+
+
+def _contrast(thumbnails: Images) -> NDArray[np.float32]:
+    grey = (thumbnails @ GREY).reshape(len(thumbnails), -1)
+    return np.linalg.norm(grey - grey.mean(axis=1, keepdims=True), axis=1)
 
 
 def distances(a: Tangents, b: Tangents) -> NDArray[np.float32]:
