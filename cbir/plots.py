@@ -10,6 +10,7 @@ import numpy as np
 from cbir.errors import BadOutput
 from cbir.files import check_output, make_folder, replacing
 from cbir.opencv import cv2
+from cbir.sources import drawings
 from cbir.types import Image
 
 TILE = 224
@@ -26,7 +27,11 @@ FORMATS = {
     ".png": [],
     ".webp": [cv2.IMWRITE_WEBP_QUALITY, 92],
 }
+JPEGS = (".jpg", ".jpeg")
 TALLEST = 65_500  # pixels, JPEG's limit
+TALLEST_WEBP = 16_383
+MOST_SHOWN = 100
+"""Results of a query: nobody looks at more, and thousands would fit into no picture."""
 
 
 class Tile(NamedTuple):
@@ -43,10 +48,14 @@ def search_sheet(rows: Sequence[tuple[Tile, Sequence[Tile]]]) -> Image:
     most = max((len(results) for _, results in rows), default=0)
     columns = min(max(most, 1), COLUMNS)
     strips = [_strip(query, results, columns) for query, results in rows]
-    sheet = np.concatenate(strips) if strips else _paper(MARGIN, MARGIN)
-    if len(sheet) > TALLEST:
-        raise BadOutput("too many queries for one montage; leave --montage away for one each")
-    return sheet
+    return np.concatenate(strips) if strips else _paper(MARGIN, MARGIN)
+
+
+def fits(results: Sequence[int], path: Path | None = None) -> bool:
+    """Whether one sheet has room for queries with so many results each, in this file's format."""
+    height = sum(_height(_lines(count)) for count in results)
+    webp = path is not None and path.suffix.lower() == ".webp"
+    return height <= (TALLEST_WEBP if webp else TALLEST)
 
 
 def check_format(path: Path) -> None:
@@ -61,24 +70,30 @@ def check_place(path: Path) -> None:
     check_output(path)
 
 
-def write_image(path: Path, image: Image) -> None:
-    """The image as a file, whole or not at all; its folder is made if need be."""
+def write_image(path: Path, image: Image, results: bool = True) -> None:
+    """The image as a file, whole or not at all; its folder is made if need be.
+
+    `results`: that is a folder of results, in which walks pass over drawings.
+    """
     check_format(path)
     suffix = path.suffix.lower()
     good, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), FORMATS[suffix])
     if not good:
         raise BadOutput(f"{path} can't be encoded")
+    data = encoded.tobytes()
     make_folder(path.parent)
     with replacing(path) as file:
-        file.write(encoded.tobytes())
+        file.write(drawings.signed(data) if suffix in JPEGS else data)
+    if results:
+        drawings.mark(path.parent)
 
 
 def _strip(query: Tile, results: Sequence[Tile], columns: int) -> Image:
-    lines = max(1, -(-len(results) // columns))
+    lines = _lines(len(results), columns)
     cell = TILE + CAPTION
     divider = MARGIN + TILE + GAP
     left = divider + GAP
-    height = 2 * MARGIN + lines * cell + (lines - 1) * GAP
+    height = _height(lines)
     sheet = _paper(height, left + columns * TILE + (columns - 1) * GAP + MARGIN)
     _tile(sheet, MARGIN, MARGIN, query, border=ACCENT)
     cv2.line(sheet, (divider, MARGIN), (divider, height - MARGIN), LINE, 1)
@@ -89,6 +104,15 @@ def _strip(query: Tile, results: Sequence[Tile], columns: int) -> Image:
         x, y = left + column * (TILE + GAP), MARGIN + line * (cell + GAP)
         _tile(sheet, x, y, result, border=None)
     return sheet
+
+
+def _lines(results: int, columns: int = COLUMNS) -> int:
+    return max(1, -(-results // columns))
+
+
+def _height(lines: int) -> int:
+    """Pixels that a query with so many lines of results takes."""
+    return 2 * MARGIN + lines * (TILE + CAPTION) + (lines - 1) * GAP
 
 
 def _tile(sheet: Image, x: int, y: int, tile: Tile, border: tuple[int, int, int] | None) -> None:

@@ -2,20 +2,24 @@
 
 import csv
 import json
+import os
 import pickle
 import sqlite3
 import string
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cbir import plots
 from cbir.__main__ import main
 from cbir.catalogue import Similar, model_file
 from cbir.errors import BadOutput
+from cbir.sources.drawings import MARK
 from tests.conftest import Done, Run, encoded, picture
 from tests.test_files import bound_by_permissions
 
@@ -90,8 +94,7 @@ def test_the_earlier_tool_s_example(home: Path, cbir: Callable[..., Done]) -> No
         "Most similar item number 3 : helmet1\n"
     )
     assert sorted(path.name for path in (home / "results").iterdir()) == [
-        "helmet1.jpg",
-        "stick.jpg",
+        *(MARK, "helmet1.jpg", "stick.jpg")
     ]
 
 
@@ -317,6 +320,69 @@ def test_a_montage_takes_no_picture_s_place(home: Path, cbir: Callable[..., Done
             assert (done.returncode, done.stdout) == (2, "")
             assert "is one of the pictures" in done.stderr
     assert mine.read_bytes() == before
+
+
+def test_a_montage_takes_no_place_of_what_failed(home: Path, cbir: Callable[..., Done]) -> None:
+    shop = home / "data/dataset/hockey_products"
+    (shop / "huge.png").write_bytes(encoded(picture(1, 1200, 1000), ".png"))
+    (shop / "broken.png").write_text("half of it")
+    (home / "elsewhere").mkdir()
+    (home / "elsewhere/far.png").write_bytes(painted("ABCD"))
+    (shop / "more").symlink_to(home / "elsewhere")
+    mine = [
+        shop / "huge.png",
+        shop / "broken.png",
+        shop / "more/far.png",
+        home / "elsewhere/far.png",
+    ]
+    before = [path.read_bytes() for path in mine]
+    for path in mine:
+        flags = ("--item", "helmet1", "--max-megapixels", "1", "--montage", path)
+        done = cbir("similar", *D, *flags)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is one of the pictures" in done.stderr
+    assert [path.read_bytes() for path in mine] == before
+
+
+def test_more_items_than_can_be_drawn(tmp_path: Path, run: Run) -> None:
+    """All are told; the first of them are drawn, for each photo."""
+    items = plots.MOST_SHOWN + 20
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many/000.jpg").write_bytes(encoded(picture(1, 32, 24)))
+    for number in range(1, items):
+        os.link(tmp_path / "many/000.jpg", tmp_path / f"many/{number:03}.jpg")
+    done = run("similar", "--dataset", "many", "--item", "000", "--number", "6000", cwd=tmp_path)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == items
+    assert f"the first {plots.MOST_SHOWN} of {items - 1} results are drawn" in done.stderr
+    assert len(cv2.imread(str(tmp_path / "results/000.jpg"))) == plots._height(20)
+    photos = ["many/000.jpg", "many/001.jpg", "many/002.jpg"]
+    flags = ("--number", "6000", "--montage", "all.webp", "--json")
+    done = run("visual-search", "--dataset", "many", "--image", *photos, *flags, cwd=tmp_path)
+    assert done.returncode == 0
+    assert [len(json.loads(line)["hits"]) for line in done.stdout.splitlines()] == [items] * 3
+    assert "drawn in all.webp: the first 2 queries, for more there is no room" in done.stderr
+    assert len(cv2.imread(str(tmp_path / "all.webp"))) == 2 * plots._height(20)
+
+
+def test_failures_of_similar_are_listed(home: Path, cbir: Callable[..., Done]) -> None:
+    (home / "data/dataset/hockey_products/broken.png").write_text("half of it")
+    flags = ("similar", *D, "--item", "helmet1")
+    done = cbir(*flags, "--failures", "lists/f.csv")
+    assert done.returncode == 1
+    assert "1 picture left out (listed in lists/f.csv)" in done.stderr
+    assert (home / "lists/f.csv").read_text().startswith("id,reason\nbroken.png,")
+    done = cbir(*flags)
+    assert "1 picture left out (listed in results/failures.csv)" in done.stderr
+    (home / "results/failures.csv").unlink()
+    done = cbir(*flags, "--no-montage")
+    assert done.returncode == 1
+    assert "broken.png: " in done.stderr
+    assert not (home / "results/failures.csv").exists()
+    for name in ("test/images/stick.png", "m.png"):
+        done = cbir(*flags, "--failures", name, "--montage", home / "m.png")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "another file's name" in done.stderr
 
 
 @pytest.mark.parametrize("flags", [["--out", "locked/m.json"], ["--failures", "locked/f.csv"]])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cbir import plots
 from cbir.errors import BadOutput
 from cbir.plots import ACCENT, GAP, MARGIN, PANEL, TILE, Tile, elide, search_sheet, write_image
+from cbir.sources.drawings import MARK
 from tests.conftest import picture
 
 CELL = TILE + plots.CAPTION
@@ -100,10 +101,21 @@ def test_names_stay_within_their_tiles() -> None:
     assert (between == 255).all()
 
 
-def test_too_many_queries_for_one_picture_are_refused() -> None:
-    count = plots.TALLEST // (2 * MARGIN + CELL) + 1
-    with pytest.raises(BadOutput, match="too many queries"):
-        search_sheet([(missing(""), [])] * count)
+@pytest.mark.parametrize(
+    ("name", "most"), [("a.png", plots.TALLEST), ("a.webp", plots.TALLEST_WEBP)]
+)
+def test_as_many_queries_fit_as_the_format_can_hold(name: str, most: int) -> None:
+    row = 2 * MARGIN + CELL
+    count = most // row
+    assert plots.fits([5] * count, Path(name))
+    assert not plots.fits([5] * (count + 1), Path(name))
+    assert plots.fits([plots.MOST_SHOWN], Path(name))
+
+
+def test_a_sheet_is_as_high_as_was_reckoned() -> None:
+    for count in (0, 1, 5, 6, 11):
+        sheet = search_sheet([(missing(), [missing()] * count)])
+        assert len(sheet) == plots._height(plots._lines(count))
 
 
 anything = st.text(st.characters(), max_size=120)
@@ -165,7 +177,10 @@ def test_images_are_written_as_their_name_says(tmp_path: Path, suffix: str) -> N
     assert start.startswith((b"\xff\xd8", b"\x89PNG")) or start[8:] == b"WEBP"
     read = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     assert np.abs(read.astype(int) - image).max() < 12
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert sorted(p.name for p in path.parent.iterdir()) == [MARK, path.name]
+    write_image(tmp_path / f"mine/sheet{suffix}", image, results=False)
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == [path.name]
+    assert (tmp_path / f"mine/sheet{suffix}").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["sheet", "sheet.gif", "sheet.pdf", "sheet.jpg.txt", ".jpg", ""])

@@ -18,6 +18,7 @@ from cbir import plots
 from cbir.__main__ import main
 from cbir.distances import DISTANCES
 from cbir.plots import CAPTION, GAP, MARGIN, TILE
+from cbir.sources.drawings import MARK
 from cbir.vector_index import VectorIndex
 from tests.conftest import ROOT, Done, cbir, encoded, picture
 from tests.test_vector_index import SPEC, histograms, names
@@ -56,7 +57,7 @@ def records(done: Done) -> list[dict]:
 
 
 def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir()} - {MARK}
 
 
 def sheet_shape(path: Path) -> tuple[int, ...]:
@@ -477,8 +478,8 @@ def test_long_names_of_queries_still_get_a_montage(home: Path, search: Callable[
     shutil.copy(home / "query.jpg", home / name)
     done = search("--query", name)
     assert done.returncode == 0
-    (sheet,) = (home / "results").iterdir()
-    assert sheet_shape(sheet) == (ROW, width(3), 3)
+    (sheet,) = files(home / "results")
+    assert sheet_shape(home / "results" / sheet) == (ROW, width(3), 3)
 
 
 def test_more_results_than_a_line_holds(home: Path, search: Callable[..., Done]) -> None:
@@ -550,9 +551,23 @@ def test_a_drawing_never_takes_the_place_of_an_indexed_picture(
     home: Path, search: Callable[..., Done]
 ) -> None:
     before = (home / "photos/a.jpg").read_bytes()
-    done = search("--query", "query.jpg", "--montage", "photos/a.jpg")
-    assert done.returncode == 2
+    (home / "link.jpg").symlink_to("photos/a.jpg")
+    for name in ("photos/a.jpg", "link.jpg"):
+        done = search("--query", "query.jpg", "--montage", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is one of the pictures" in done.stderr
     assert (home / "photos/a.jpg").read_bytes() == before
+
+
+def test_a_drawing_that_nobody_named_replaces_only_drawings(
+    home: Path, search: Callable[..., Done]
+) -> None:
+    (home / "results").mkdir()
+    (home / "results/query.jpg").write_text("notes")
+    for _ in range(2):
+        assert search("--query", "query.jpg").returncode == 0
+        assert files(home / "results") == {"query.jpg", "query-2.jpg"}
+    assert (home / "results/query.jpg").read_text() == "notes"
 
 
 def test_a_place_that_can_not_be_drawn_to_is_known_before_the_first_result(

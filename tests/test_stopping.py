@@ -15,7 +15,8 @@ from cbir.__main__ import main
 from cbir.commands.stopping import told_when_stopped
 from cbir.sources import Folder
 from tests.conftest import ROOT
-from tests.web_server import WebServer, silent
+from tests.web_server import WebServer, in_turn, silent
+from tests.web_server import picture as whole
 
 STORED = "; what was described is in the feature store"
 
@@ -99,6 +100,26 @@ def test_while_pictures_are_described(
     assert sorted(path.name for path in photos.iterdir() if path.suffix != ".jpg") == (
         ["results", "urls.csv"] if arguments[0] == "compare" else ["urls.csv"]
     )
+
+
+def test_while_pictures_are_drawn(photos: Path, server: WebServer) -> None:
+    """Downloads for a drawing end at once, too."""
+    urls = [
+        server.on(
+            f"{name}_1.jpg", in_turn(whole((photos / f"{name}.jpg").read_bytes()), silent(60))
+        )
+        for name in "abcdefgh"
+    ]
+    (photos / "urls.csv").write_text("\n".join(["picture", *urls]) + "\n")
+    flags = ("--dataset", "urls.csv", "--allow-local", "--item", "a", "--no-store")
+    running = started(photos, "similar", *flags)
+    while len(server.requests) < 8 + 6:
+        assert running.poll() is None
+        time.sleep(0.02)
+    began = time.monotonic()
+    said = stopped(running)
+    assert time.monotonic() - began < 3
+    assert said == "cbir similar: stopped; each drawing is whole, as it was or new\n"
 
 
 def test_while_a_table_is_printed(tmp_path: Path) -> None:

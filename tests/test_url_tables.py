@@ -25,7 +25,7 @@ from cbir.store import Store
 from cbir.types import Failure, Picture
 from cbir.vector_index import VectorIndex
 from tests import web_server
-from tests.conftest import ROOT, Done, encoded, picture
+from tests.conftest import ROOT, Done, Run, encoded, picture
 from tests.web_server import WebServer, in_turn, redirect, status
 
 QUICK = Web(connections=8, allow_local=True, timeout=2, silence=0.5, pause=0.01)
@@ -356,6 +356,50 @@ def test_ctrl_c_ends_it_promptly(
     assert time.monotonic() - began < 3
     assert running.returncode == 130
     assert said == "cbir index: stopped; each index is whole, as it was or new\n"
+
+
+def test_items_at_urls_are_asked_for_once_and_once_more_to_be_drawn(
+    server: WebServer, urls: list[str], tmp_path: Path, run: Run
+) -> None:
+    """Also where the store has them mirrored and turned, which it is enough to ask for."""
+    table_of(tmp_path, urls)
+    flags = ("--dataset", "urls.csv", "--allow-local", "--item-rule", "stem", "--number", "3")
+    (tmp_path / "photo.jpg").write_bytes(encoded(picture(3)))
+
+    def asked(*arguments: str) -> tuple[Done, list[int]]:
+        server.requests.clear()
+        done = run(*arguments, *flags, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done, sorted(len(server.asked(f"{n:02}.jpg")) for n in range(COUNT))
+
+    search = ("visual-search", "--image", "photo.jpg")
+    before, counts = asked(*search, "--no-montage", "--augment")
+    assert counts == [1] * COUNT
+    done, counts = asked(*search)
+    assert done.stdout == before.stdout
+    assert "mirrored and turned, too" in done.stderr
+    assert counts == [*[1] * (COUNT - 3), 2, 2, 2]
+    _, counts = asked("similar", "--item", "03")
+    assert counts == [*[1] * (COUNT - 4), 2, 2, 2, 2]
+
+
+def test_a_drawing_does_not_wait_long(
+    server: WebServer, urls: list[str], tmp_path: Path, run: Run
+) -> None:
+    """For what was described a moment ago, and now is not to be had."""
+    broken = status(503, Retry_After="30")
+    for n in range(COUNT):
+        whole = web_server.picture(encoded(picture(n)))
+        server.on(f"{n:02}.jpg", in_turn(whole, broken))
+    table_of(tmp_path, urls)
+    flags = ("--dataset", "urls.csv", "--allow-local", "--item-rule", "stem")
+    began = time.monotonic()
+    flags += ("--item", "03", "--number", "3", "--no-store")
+    done = run("similar", *flags, cwd=tmp_path)
+    assert time.monotonic() - began < 10
+    assert done.returncode == 0
+    assert COUNT < len(server.requests) <= COUNT + 4  # fewer, once the server says that it is busy
+    assert cv2.imread(str(tmp_path / "results/03.jpg")) is not None
 
 
 def test_large_pictures_wait_for_memory_and_all_arrive(

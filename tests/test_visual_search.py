@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from cbir.__main__ import main
-from cbir.catalogue.remembered import has_transforms, white_bordered
+from cbir.catalogue.remembered import white_bordered, with_transforms
 from cbir.errors import BadStore
 from cbir.images.transforms import TRANSFORMS
 from cbir.pipeline import Settings, gather
 from cbir.recipe import parse
 from cbir.sources import Folder
 from cbir.store import Store
+from cbir.vector_index import VectorIndex
 from tests.conftest import Done, Run, encoded, picture
 
 D = ("--dataset", "shop", "--no-montage")
@@ -198,9 +199,46 @@ def test_a_montage_takes_no_photo_s_place(home: Path, search: Callable[..., Done
     assert (home / "photo.png").read_bytes() == before
 
 
+def test_a_montage_takes_no_place_of_what_was_filtered_or_failed(
+    home: Path, search: Callable[..., Done]
+) -> None:
+    (home / "shop/broken.jpg").write_text("half of it")
+    (home / "text.png").write_text("no photo")
+    names = ["shop/a_1.jpg", "shop/broken.jpg", "text.png"]
+    before = [(home / name).read_bytes() for name in names]
+    photos = ("--image", "photo.png", "text.png", "--white-background")
+    for name in names:
+        done = search("--dataset", "shop", *photos, "--montage", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is one of the pictures" in done.stderr
+    assert [(home / name).read_bytes() for name in names] == before
+
+
+def test_a_montage_takes_the_place_of_a_drawing(home: Path, search: Callable[..., Done]) -> None:
+    """Also of one that lies among the pictures, where the walk has found it."""
+    flags = ("--dataset", "shop", "--image", "photo.png", "--montage", "shop/z.jpg")
+    for count in (4, 5):
+        done = search(*flags)
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, count)
+
+
+def test_failures_are_listed_beside_the_drawings(home: Path, search: Callable[..., Done]) -> None:
+    (home / "shop/broken.jpg").write_text("half of it")
+    done = search("--dataset", "shop", "--image", "photo.png", "gone.jpg")
+    assert done.returncode == 1
+    assert "2 pictures left out (listed in results/failures.csv)" in done.stderr
+    lines = (home / "results/failures.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["id", "broken.jpg", "gone.jpg"]
+    (home / "text.png").write_text("no photo")
+    done = search("--dataset", "shop", "--image", "text.png", "--failures", "mine.csv")
+    assert done.returncode == 2
+    assert "\ntext.png," in (home / "mine.csv").read_text()
+
+
 # What the store tells
 
 
+PLAIN = Settings()
 IDS = ["a_1.jpg", "a_2.jpg", "a_3.jpg", "b_1.jpg", "b_2.jpg", "c_1.jpg", "c_2.jpg", "d.jpg"]
 WHITE = {"a_3.jpg", "c_2.jpg", "d.jpg"}
 
@@ -209,6 +247,15 @@ def described(home: Path, store: Store, transforms: tuple[str, ...] = ("original
     source = Folder(home / "shop")
     gather(source, [parse("hsv")], Settings(), store, transforms)
     return source
+
+
+def turned(
+    source: Folder, store: Store | None, spec: str = "hsv", how: Settings = PLAIN
+) -> VectorIndex | None:
+    """The source's pictures, described as they are, with all transforms that the store has."""
+    recipe = parse(spec)
+    index = gather(source, [recipe], how).indexes[0]
+    return with_transforms(index, source, recipe, how, store)
 
 
 @pytest.mark.parametrize("commit", [False, True])
@@ -242,18 +289,35 @@ def test_white_is_judged_without_a_store_and_what_is_gone_is_not(home: Path) -> 
 
 @pytest.mark.parametrize("commit", [False, True])
 def test_transforms_are_there_when_all_of_all_are(home: Path, tmp_path: Path, commit: bool) -> None:
-    hsv, both = parse("hsv"), parse("hsv*1+hsv-regions*1")
     with Store.open(tmp_path / "features.db") as store:
         source = described(home, store)
-        assert not has_transforms(source, IDS, hsv, Settings(), store)
+        assert turned(source, store) is None
         described(home, store, tuple(TRANSFORMS))
         if commit:
             store.commit()
-        assert has_transforms(source, IDS, hsv, Settings(), store)
-        assert not has_transforms(source, [*IDS, "new.jpg"], hsv, Settings(), store)
-        assert not has_transforms(source, IDS, both, Settings(), store)
-        assert not has_transforms(source, [], hsv, Settings(), store)
-    assert not has_transforms(source, IDS, hsv, Settings(), None)
+        found = turned(source, store)
+        expected = gather(source, [parse("hsv")], PLAIN, None, tuple(TRANSFORMS)).indexes[0]
+        assert found is not None
+        assert list(found.keys) == list(expected.keys)
+        assert (found.blocks.data == expected.blocks.data).all()
+        assert (found.spec, found.distance, found.root) == (expected.spec, "chi2", source.root)
+        assert turned(source, store, "hsv*1+hsv-regions*1") is None
+        (home / "shop/new.jpg").write_bytes(encoded(picture(99)))
+        assert turned(source, store) is None
+        for path in source.root.iterdir():
+            path.unlink()
+        assert turned(source, store) is None
+    assert turned(source, None) is None
+
+
+def test_transforms_of_a_sum_are_summed(home: Path, tmp_path: Path) -> None:
+    both = "hsv*1+hsv-regions*3"
+    source = Folder(home / "shop")
+    with Store.open(tmp_path / "features.db") as store:
+        all_of = gather(source, [parse(both)], PLAIN, store, tuple(TRANSFORMS)).indexes[0]
+        found = turned(source, store, both)
+    assert found is not None
+    assert (found.blocks.data == all_of.blocks.data).all()
 
 
 def test_a_store_that_fails_is_done_without_unless_it_must_work(home: Path, tmp_path: Path) -> None:
@@ -262,7 +326,8 @@ def test_a_store_that_fails_is_done_without_unless_it_must_work(home: Path, tmp_
     warned: list[BadStore] = []  # its connection is closed by now
     may_fail = Settings(without_store=warned.append)
     assert white_bordered(source, IDS, parse("hsv"), may_fail, store) == WHITE
-    assert not has_transforms(source, IDS, parse("hsv"), may_fail, store)
+    index = gather(source, [parse("hsv")], PLAIN).indexes[0]
+    assert with_transforms(index, source, parse("hsv"), may_fail, store) is None
     assert len(warned) == 2
     with pytest.raises(BadStore):
         white_bordered(source, IDS, parse("hsv"), Settings(), store)

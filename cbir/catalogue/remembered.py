@@ -4,34 +4,77 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+
 from cbir.errors import BadPicture, BadStore
 from cbir.images import decode, has_white_border
 from cbir.images.transforms import TRANSFORMS
 from cbir.pipeline import Progress, Settings
 from cbir.recipe import AnyRecipe
 from cbir.store import Store
-from cbir.types import Picture, Source
+from cbir.types import Picture, Source, Vectors
+from cbir.vector_index import VectorIndex
 
 AT_ONCE = 256  # pictures that are judged between two reports of progress
 
 Answer = TypeVar("Answer")
 
 
-def has_transforms(
-    source: Source, ids: Sequence[str], recipe: AnyRecipe, settings: Settings, store: Store | None
-) -> bool:
-    """Whether the store holds every transform of all these pictures."""
+def with_transforms(
+    index: VectorIndex,
+    source: Source,
+    recipe: AnyRecipe,
+    settings: Settings,
+    store: Store | None,
+) -> VectorIndex | None:
+    """The same pictures with every transform, if the store holds all of all of them.
 
-    def ask(store: Store) -> bool:
+    They were described just now, so that neither files nor servers need be asked again.
+    """
+    ids, names = index.pictures, sorted(TRANSFORMS)
+
+    def ask(store: Store) -> Vectors | None:
         contents = _contents(store, source, ids)
         distinct = list(set(contents.values()))
-        return len(contents) == len(ids) and all(
-            len(store.described(part.spec, transform, distinct)) == len(distinct)
-            for part in recipe.parts
-            for transform in TRANSFORMS
-        )
+        if len(contents) < len(ids) or not _all_described(store, recipe, distinct):
+            return None
+        return _rows(store, recipe, [contents[id] for id in ids], distinct)
 
-    return bool(ids) and _ask(store, settings, ask, False)
+    rows = _ask(store, settings, ask, None) if ids else None
+    if rows is None or rows.shape[2] != index.dim:
+        return None
+    return VectorIndex(
+        ids=[id for id in ids for _ in names],
+        vectors=rows.reshape(-1, index.dim),
+        spec=index.spec,
+        distance=index.distance,
+        root=index.root,
+        transforms=names * len(ids),
+    )
+
+
+def _all_described(store: Store, recipe: AnyRecipe, contents: Sequence[bytes]) -> bool:
+    return all(
+        len(store.described(part.spec, transform, contents)) == len(contents)
+        for part in recipe.parts
+        for transform in TRANSFORMS
+    )
+
+
+def _rows(
+    store: Store, recipe: AnyRecipe, contents: Sequence[bytes], distinct: Sequence[bytes]
+) -> Vectors | None:
+    """A row a picture and transform (n, t, d); None if some can't be had after all."""
+    rows = []
+    for transform in sorted(TRANSFORMS):
+        parts = []
+        for part in recipe.parts:
+            found = store.vectors(part.spec, transform, distinct)
+            if len(found) < len(distinct) or len({len(vector) for vector in found.values()}) > 1:
+                return None
+            parts.append(np.stack([found[content] for content in contents]))
+        rows.append(recipe.combine(parts))
+    return np.stack(rows, axis=1)
 
 
 def white_bordered(

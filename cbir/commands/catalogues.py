@@ -1,12 +1,11 @@
 """What the commands about items share: their flags, and the way from a data set to its items."""
 
 from argparse import Namespace
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from cbir import distances
 from cbir.catalogue import Catalogue, restricted
-from cbir.catalogue.remembered import has_transforms, white_bordered
+from cbir.catalogue.remembered import white_bordered, with_transforms
 from cbir.commands import options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import finish_store, opened_store, without_store
@@ -77,10 +76,11 @@ def settings_of(args: Namespace, terminal: Terminal) -> Settings:
 
 
 class Described(NamedTuple):
-    """A data set by its items, and the pictures that were left out."""
+    """A data set by its items, the pictures that were left out, and the ids of all there are."""
 
     catalogue: Catalogue
     failures: list[Failure]
+    everything: set[str]
 
 
 def describe(
@@ -99,28 +99,30 @@ def describe(
     """
     rule, settings = item_rule(args.item_rule), settings_of(args, terminal)
     with opened_store(args, terminal) as store, terminal.without_chatter():
-
-        def gathered(transforms: Sequence[str]) -> Gathered:
-            with terminal.progress("describing") as progress:
-                return gather(source, [recipe], settings, store, transforms, progress)
-
-        made = gathered(AUGMENTED if augment else (ORIGINAL,))
-        ids = made.indexes[0].pictures
-        if reuse and not augment and has_transforms(source, ids, recipe, settings, store):
-            terminal.note("pictures are looked at mirrored and turned, too: the store has them so")
-            made = gathered(AUGMENTED)
+        transforms = AUGMENTED if augment else (ORIGINAL,)
+        with terminal.progress("describing") as progress:
+            made = gather(source, [recipe], settings, store, transforms, progress)
+        walked = [picture.id for picture in made.pictures]
         if store is not None and source.complete:
-            walked = [picture.id for picture in made.pictures]
             finish_store(store, args, terminal, source.origin, walked)
         index = _some(made, args)
+        if reuse and not augment:
+            turned = with_transforms(index, source, recipe, settings, store)
+            if turned is not None:
+                index = turned
+                terminal.note(
+                    "pictures are looked at mirrored and turned, too: the store has them so"
+                )
         if white:
+            ids = index.pictures
             with terminal.progress("looking for white backgrounds") as progress:
                 kept = white_bordered(source, ids, recipe, settings, store, progress)
             if not kept:
                 raise BadSource(f"none of the {len(ids)} pictures has a white background")
             terminal.note(f"searching those of the {len(ids)} pictures on white: {len(kept)}")
             index = restricted(index, kept)
-    return Described(Catalogue(index, rule, args.distance), made.failures)
+    everything = {*walked, *(failure.id for failure in made.failures)}
+    return Described(Catalogue(index, rule, args.distance), made.failures, everything)
 
 
 def _some(made: Gathered, args: Namespace) -> VectorIndex:

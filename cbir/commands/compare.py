@@ -117,8 +117,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     entries = Entries.of(question)
     check_indexes(args.index or (), entries)
     out = Path(args.out)
-    if args.failures:
-        failures.check_place(Path(args.failures), {out / name for name in results.FILES})
+    failures.check_place_of(args, {out / name for name in results.FILES})
     settings = Settings(
         max_pixels=round(args.max_megapixels * 1e6), without_store=without_store(args, terminal)
     )
@@ -131,8 +130,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         write_record(folder, answer, args.queries, args.seed)
     _say(terminal, answer, out)
     keep_cutoffs(args.index or (), answer, entries.recipes, terminal)
-    listed_in = Path(args.failures) if args.failures else failures.place(out)
-    failures.write(listed_in, answer.failures, keep=bool(args.failures))
+    listed_in = failures.listed(args, out, answer.failures)
     terminal.failures(answer.failures, listed_in)
     return 1 if answer.failures else 0
 

@@ -84,15 +84,13 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if not {ID, PRODUCT} & set(url.fields):
         raise Usage("--url-template is the same for all pictures; write {id} where theirs stands")
     folder = _folder(args.out)
-    if args.failures:
-        failures.check_place(Path(args.failures), ())
+    failures.check_place_of(args, ())
     given = {name: value for name, value in values.items() if value}
     with told_when_stopped("nothing was fetched yet"):
         manifest = read_manifest(place.filled(given), url, given, args.endpoint_url)
     counts, failed = _fetch(args, manifest, folder, terminal)
     failed = sorted({*manifest.failures, *failed})
-    listed_in = Path(args.failures) if args.failures else failures.place(folder)
-    failures.write(listed_in, failed, keep=bool(args.failures))
+    listed_in = failures.listed(args, folder, failed)
     if not sum(counts):
         first = failed[0]
         raise BadSource(

@@ -3,6 +3,8 @@
 A list of failures takes the place of a list of failures, and of nothing else.
 """
 
+import os
+from argparse import Namespace
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -26,8 +28,14 @@ def check_place(path: Path, outputs: Collection[Path]) -> None:
     """Refuses another file's name, one of these outputs for instance; asked before the work."""
     check_output(path)
     other = path.exists() and path.stat().st_size and not is_list(path)
-    if other or path in outputs:
+    if other or os.path.realpath(path) in map(os.path.realpath, outputs):
         raise Usage(f"--failures {path} is another file's name; give one of its own")
+
+
+def check_place_of(args: Namespace, outputs: Collection[Path]) -> None:
+    """The same for what `--failures` says, if it says anything."""
+    if args.failures:
+        check_place(Path(args.failures), outputs)
 
 
 def write(path: Path, failures: Sequence[Failure], keep: bool) -> None:
@@ -45,6 +53,18 @@ def write(path: Path, failures: Sequence[Failure], keep: bool) -> None:
 def _readable(text: str) -> str:
     """Bytes of a name that are not UTF-8 as \\xNN."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def listed(args: Namespace, folder: Path | None, failures: Sequence[Failure]) -> Path | None:
+    """Writes the list where `--failures` says, or in this folder, if any; returns its place."""
+    if args.failures:
+        path = Path(args.failures)
+    elif folder is not None:
+        path = place(folder)
+    else:
+        return None
+    write(path, failures, keep=bool(args.failures))
+    return path
 
 
 def place(folder: Path) -> Path:

@@ -57,15 +57,13 @@ def _fit(args: Namespace, terminal: Terminal) -> int:
     source = open_dataset(args.dataset, options.web(args))
     out = _out(args.out) or model_file.default_path(source.origin, recipe.slug, args.format)
     model_file.check_place(out, args.format)
-    if args.failures:
-        failures.check_place(Path(args.failures), {out})  # now, and not after the work
-    catalogue, failed = catalogues.describe(args, terminal, source, recipe, args.augment)
+    failures.check_place_of(args, {out})
+    catalogue, failed, _ = catalogues.describe(args, terminal, source, recipe, args.augment)
     made_by = _made_by(args, catalogue)
     fitted = fit(catalogue, args.aggregate, args.number)
     with terminal.progress("comparing items") as told:
         model_file.write(out, _telling(fitted, len(catalogue.items), told), made_by, args.format)
-    listed_in = Path(args.failures) if args.failures else failures.place(out.parent)
-    failures.write(listed_in, failed, keep=bool(args.failures))
+    listed_in = failures.listed(args, out.parent, failed)
     took = seconds(started)
     counts = {"items": len(catalogue.items), "failed": len(failed), "seconds": took}
     terminal.record({"model": str(out), **made_by, **counts})

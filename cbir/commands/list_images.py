@@ -68,12 +68,10 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def _write(args: Namespace, terminal: Terminal) -> int:
     out = _out(args.out, args.delimiter)
-    if args.failures:
-        failures.check_place(Path(args.failures), {out})
+    failures.check_place_of(args, {out})
     folder, table = _listed(args.folder, out.parent)
     changed = write_table(out, table, args.delimiter)
-    listed_in = Path(args.failures) if args.failures else failures.place(out.parent)
-    failures.write(listed_in, folder.failures, keep=bool(args.failures))
+    listed_in = failures.listed(args, out.parent, folder.failures)
     counts = {"pictures": table.num_rows, "failed": len(folder.failures)}
     terminal.record({"table": str(out), **counts})
     terminal.note(f"{out}: {table.num_rows} pictures of {args.folder}")

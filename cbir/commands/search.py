@@ -83,6 +83,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     searcher = Searcher(index, args.distance or index.distance)
     limit = limit_of(args.threshold, args.index, index, searcher.distance, terminal)
     queries = _queries(args.query)
+    pictures = list(queries.pictures())
     montage = Montage(args, index, queries, terminal)
     found, failures = 0, list[Failure]()
     with (
@@ -90,7 +91,6 @@ def run(args: Namespace, terminal: Terminal) -> int:
         terminal.without_chatter(),
         terminal.progress("searching", beside_results=True) as progress,
     ):
-        pictures = list(queries.pictures())
         settings = Settings(
             max_pixels=round(args.max_megapixels * 1e6),
             without_store=without_store(args, terminal),

@@ -5,20 +5,24 @@ import re
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from cbir import plots
 from cbir.commands.options import Parser, Usage
 from cbir.commands.terminal import Terminal
+from cbir.downloads import is_url
 from cbir.errors import BadPicture
 from cbir.images import decode
 from cbir.opencv import cv2
 from cbir.plots import Tile
-from cbir.types import Image, Picture, Source
+from cbir.sources import is_drawing
+from cbir.types import Image, Picture
 
 RESULTS = Path("results")
+Result = TypeVar("Result")
 DRAWINGS_ARE_WHOLE = "each drawing is whole, as it was or new"
 
 
@@ -32,17 +36,12 @@ def add_montage(parser: Parser, default: str) -> None:
 class Sheets:
     """Queries beside their results: a sheet each, or all rows in the one that was asked for.
 
-    `is_picture` tells whether a file is one of the pictures, which no drawing replaces.
+    The one replaces whatever it is told to, but for pictures that are protected; the others,
+    whose names nobody asked for, replace nothing but drawings.
     """
 
-    def __init__(
-        self,
-        args: Namespace,
-        terminal: Terminal,
-        is_picture: Callable[[Path], bool],
-        show: bool = False,
-    ):
-        self.terminal, self.is_picture = terminal, is_picture
+    def __init__(self, args: Namespace, terminal: Terminal, show: bool = False):
+        self.terminal = terminal
         self.show = show and _display_answers()
         if show and not self.show:
             terminal.error("--show needs a display, and there is none here")
@@ -53,12 +52,36 @@ class Sheets:
         if self.save:  # now, and not after some results
             plots.check_place(self.file or RESULTS / "query.jpg")
         self.rows: list[tuple[Tile, Sequence[Tile]]] = []
+        self.full = False
         self.taken: set[Path] = set()
 
     @property
-    def wanted(self) -> bool:
-        """Whether anything is to be drawn at all."""
-        return self.save or self.show
+    def files(self) -> list[Path]:
+        """What will be written, as far as it has a name."""
+        return [self.file] if self.file else []
+
+    @property
+    def folder(self) -> Path | None:
+        """Where drawings are written to, if they are."""
+        return (self.file.parent if self.file else RESULTS) if self.save else None
+
+    def protect(self, ids: Iterable[str], root: str | os.PathLike[str] = "") -> None:
+        """Refuses to draw in the place of one of these pictures."""
+        if self.file and not is_drawing(self.file) and is_among(self.file, ids, root):
+            raise Usage(f"--montage {self.file} is one of the pictures; give another name")
+
+    def shown(self, results: Sequence[Result]) -> Sequence[Result] | None:
+        """Those of a query's results that are to be drawn; None if it is not drawn at all."""
+        if self.full or not (self.save or self.show):
+            return None
+        some = results[: plots.MOST_SHOWN]
+        heights = [*(len(tiles) for _, tiles in self.rows), len(some)]
+        if self.file and not plots.fits(heights, self.file):
+            self.full = True
+            return None
+        if len(some) < len(results):
+            self.terminal.note(f"the first {len(some)} of {len(results)} results are drawn")
+        return some
 
     def add(self, name: str, query: Tile, results: Sequence[Tile]) -> None:
         """A query and its results. `name` is for the file, and for the window's title."""
@@ -73,35 +96,36 @@ class Sheets:
         if self.show:
             _show(self.terminal, sheet, name)
 
-    def check(self) -> None:
-        """Refuses to draw in a picture's place, as soon as it is known what is one."""
-        if self.file and self.is_picture(self.file):
-            raise Usage(f"--montage {self.file} is one of the pictures; give another name")
-
     def finish(self) -> None:
         """Draws what was asked for as one."""
-        if not self.file:
+        if not self.file or not (self.save or self.show):
             return
-        self.check()
         sheet = plots.search_sheet(self.rows)
-        plots.write_image(self.file, sheet)
-        self.terminal.note(f"drawn in {self.file}")
+        plots.write_image(self.file, sheet, results=False)
+        rest = f": the first {len(self.rows)} queries, for more there is no room"
+        self.terminal.note(f"drawn in {self.file}{rest if self.full else ''}")
         if self.show:
             _show(self.terminal, sheet, str(self.file))
 
     def _free_path(self, query: str) -> Path:
-        """The query's name in the results; with a number if it was used, or is a picture's."""
+        """The query's name in the results; with a number if it is taken by all but a drawing."""
         clean = re.sub(r"[\x00-\x1f/\\]", "_", query).encode("utf-8", "replace")[:200]
         stem = clean.decode("utf-8", "ignore") or "query"
         path, number = RESULTS / f"{stem}.jpg", 1
-        while path in self.taken or self.is_picture(path):
+        while path in self.taken or (os.path.lexists(path) and not is_drawing(path)):
             number += 1
             path = RESULTS / f"{stem}-{number}.jpg"
         self.taken.add(path)
         return path
 
 
-def thumbnail(source: Source, id: str, max_pixels: int) -> Image | None:
+class Readable(Protocol):
+    """Where a picture's bytes come from; a source is such a place."""
+
+    def read(self, picture: Picture) -> bytes: ...
+
+
+def thumbnail(source: Readable, id: str, max_pixels: int) -> Image | None:
     """A picture at the size of a tile; None if it can't be had."""
     try:
         return decode(source.read(Picture(id, "")), plots.TILE, max_pixels=max_pixels)
@@ -109,25 +133,24 @@ def thumbnail(source: Source, id: str, max_pixels: int) -> Image | None:
         return None
 
 
-def is_listed(path: Path, root: str | os.PathLike[str], has: Callable[[str], bool]) -> bool:
-    """Whether a file is one of the pictures of which `has` knows the ids.
+def is_among(path: Path, ids: Iterable[str], root: str | os.PathLike[str] = "") -> bool:
+    """Whether a file is one of these pictures, under whatever name.
 
     An id is a path below the root, or, where a table may name what is local, any path or URL.
     """
-    if not path.exists():
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
         return False
-    real = Path(os.path.realpath(path))
-    ids = {Path(os.path.relpath(real, os.path.realpath(root))).as_posix()}
-    for whole in (real, Path(os.path.abspath(path))):
-        ids |= {whole.as_posix(), whole.as_uri()}
-    return any(map(has, ids))
+    urls = {Path(os.path.realpath(path)).as_uri(), Path(os.path.abspath(path)).as_uri()}
+    return any(id in urls if is_url(id) else _is_file(os.path.join(root, id), status) for id in ids)
 
 
-def is_among(path: Path, named: Sequence[str]) -> bool:
-    """Whether a file is one of those that were named, under whatever name."""
-    return path.exists() and any(
-        os.path.exists(name) and os.path.samefile(name, path) for name in named
-    )
+def _is_file(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), status)
+    except (OSError, ValueError):
+        return False
 
 
 def _show(terminal: Terminal, sheet: Image, title: str) -> None:

@@ -2,16 +2,16 @@
 
 import random
 from argparse import Namespace
-from functools import partial
 from typing import Any
 
 from cbir.catalogue import Catalogue, nearest_pictures, similar
 from cbir.catalogue.model_file import described
-from cbir.commands import catalogues, options
+from cbir.commands import catalogues, failures, options
 from cbir.commands.options import Parser
-from cbir.commands.sheets import DRAWINGS_ARE_WHOLE, Sheets, add_montage, is_listed, thumbnail
+from cbir.commands.sheets import DRAWINGS_ARE_WHOLE, Sheets, add_montage
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal
+from cbir.commands.thumbnails import hurried, thumbnails
 from cbir.plots import Tile
 from cbir.sources import open_dataset
 
@@ -30,6 +30,7 @@ def add_arguments(parser: Parser) -> None:
     )
     catalogues.add_aggregate(parser)
     add_montage(parser, "ITEM")
+    failures.add_failures(parser, beside="the drawing")
     catalogues.add_running(parser)
 
 
@@ -41,11 +42,10 @@ def run(args: Namespace, terminal: Terminal) -> int:
 def _similar(args: Namespace, terminal: Terminal) -> int:
     recipe = catalogues.recipe_of(args)
     source = open_dataset(args.dataset, options.web(args))
-    known = set[str]()
-    sheets = Sheets(args, terminal, partial(is_listed, root=source.root, has=known.__contains__))
-    catalogue, failed = catalogues.describe(args, terminal, source, recipe, reuse=True)
-    known.update(catalogue.pictures)
-    sheets.check()
+    sheets = Sheets(args, terminal)
+    failures.check_place_of(args, sheets.files)
+    catalogue, failed, everything = catalogues.describe(args, terminal, source, recipe, reuse=True)
+    sheets.protect(everything, source.root)
     item = _chosen(args, terminal, catalogue) if args.item is None else args.item
     # Not from a file of `fit`: the pictures may have changed since, and the store makes this quick.
     others = similar(catalogue, item, args.aggregate, args.number)
@@ -59,15 +59,17 @@ def _similar(args: Namespace, terminal: Terminal) -> int:
     ]
     how = {"spec": recipe.spec, "distance": catalogue.distance, "aggregate": args.aggregate}
     terminal.record({"item": item, **how, "hits": hits})
-    if sheets.wanted:
-        first = catalogue.pictures_of(item)[0]
-        shown = partial(thumbnail, source, max_pixels=round(args.max_megapixels * 1e6))
+    if (shown := sheets.shown(hits)) is not None:
+        ids = [catalogue.pictures_of(item)[0], *(hit["id"] for hit in shown)]
+        with hurried(source) as near:
+            first, *images = thumbnails(near, ids, round(args.max_megapixels * 1e6))
         tiles = [
-            Tile(shown(hit["id"]), str(hit["rank"]), _quiet_words(hit), hit["item"]) for hit in hits
+            Tile(image, str(hit["rank"]), _quiet_words(hit), hit["item"])
+            for image, hit in zip(images, shown, strict=True)
         ]
-        sheets.add(item, Tile(shown(first), "item", "", item), tiles)
-        sheets.finish()
-    terminal.failures(failed)
+        sheets.add(item, Tile(first, "item", "", item), tiles)
+    sheets.finish()
+    terminal.failures(failed, failures.listed(args, sheets.folder, failed))
     return 1 if failed else 0
 
 

@@ -3,25 +3,18 @@
 import math
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cbir.catalogue import Catalogue, ItemHit, visual_search
-from cbir.commands import catalogues, options
+from cbir.commands import catalogues, failures, options
 from cbir.commands.montage import quiet_words
 from cbir.commands.options import Parser
-from cbir.commands.sheets import (
-    DRAWINGS_ARE_WHOLE,
-    Sheets,
-    add_montage,
-    is_among,
-    is_listed,
-    thumbnail,
-)
+from cbir.commands.sheets import DRAWINGS_ARE_WHOLE, Sheets, add_montage, thumbnail
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import store_to_read
 from cbir.commands.terminal import Terminal
+from cbir.commands.thumbnails import hurried, thumbnails
 from cbir.errors import BadSource
 from cbir.images.transforms import TRANSFORMS
 from cbir.matching.nearness import nearness
@@ -74,6 +67,7 @@ def add_arguments(parser: Parser) -> None:
         help="only items that are at least this similar, by the cosine (-1 to 1)",
     )
     add_montage(parser, "IMG")
+    failures.add_failures(parser, beside="the drawings")
     catalogues.add_running(parser)
 
 
@@ -89,29 +83,31 @@ def _search(args: Namespace, terminal: Terminal) -> int:
     asked = list(photos.pictures())
     if not asked:
         raise BadSource(_nothing(photos.failures))
-    known = set[str]()
-    sheets = Sheets(args, terminal, partial(_is_picture, photos=photos, source=source, known=known))
-    catalogue, failures = catalogues.describe(
+    sheets = Sheets(args, terminal)
+    sheets.protect(photos.named)
+    failures.check_place_of(args, sheets.files)
+    catalogue, failed, everything = catalogues.describe(
         args, terminal, source, recipe, args.augment, reuse=True, white=args.white_background
     )
-    known.update(catalogue.pictures)
-    sheets.check()
+    sheets.protect(everything, source.root)
     found = 0
-    for result in _searched(args, terminal, photos, recipe, catalogue):
-        if isinstance(result, Failure):
-            failures = [*failures, result]
-            continue
-        name, items = result
-        items = [item for item in items if item.hit.distance <= most]
-        _report(terminal, name, recipe, catalogue, items, several=len(asked) > 1)
-        _draw(args, sheets, name, photos, source, items)
-        found += 1
-    failures = sorted({*failures, *photos.failures})
+    with hurried(source) as near:
+        for result in _searched(args, terminal, photos, recipe, catalogue):
+            if isinstance(result, Failure):
+                failed = [*failed, result]
+                continue
+            name, items = result
+            items = [item for item in items if item.hit.distance <= most]
+            _report(terminal, name, recipe, catalogue, items, several=len(asked) > 1)
+            _draw(args, sheets, name, photos, near, items)
+            found += 1
+    failed = sorted({*failed, *photos.failures})
+    listed_in = failures.listed(args, sheets.folder, failed)
     if not found:
-        raise BadSource(_nothing(failures))
+        raise BadSource(_nothing(failed))
     sheets.finish()
-    terminal.failures(failures)
-    return 1 if failures else 0
+    terminal.failures(failed, listed_in)
+    return 1 if failed else 0
 
 
 def _searched(
@@ -162,20 +158,17 @@ def _draw(
     source: Folder | Table,
     items: Sequence[ItemHit],
 ) -> None:
-    if not sheets.wanted:
+    shown = sheets.shown(items)
+    if shown is None:
         return
     max_pixels = round(args.max_megapixels * 1e6)
+    images = thumbnails(source, [hit.id for _, hit in shown], max_pixels)
     tiles = []
-    for rank, (item, hit) in enumerate(items, start=1):
-        image = thumbnail(source, hit.id, max_pixels)
+    for rank, ((item, hit), image) in enumerate(zip(shown, images, strict=True), start=1):
         turned = None if image is None else TRANSFORMS[hit.transform](image)
         tiles.append(Tile(turned, str(rank), quiet_words(hit), item))
     query = Tile(thumbnail(photos, name, max_pixels), "photo", "", name)
     sheets.add(Path(name).stem, query, tiles)
-
-
-def _is_picture(path: Path, photos: Files, source: Folder | Table, known: set[str]) -> bool:
-    return is_among(path, photos.named) or is_listed(path, source.root, known.__contains__)
 
 
 def _most_far(args: Namespace, recipe: AnyRecipe) -> float:

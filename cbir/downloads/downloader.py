@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from cbir.downloads import urls
 from cbir.downloads.asking import Asking, Redirect
 from cbir.downloads.bodies import Room
-from cbir.downloads.hosts import LONGEST_WAIT
 from cbir.downloads.settings import Web
 from cbir.downloads.trouble import STOPPED, Again
 from cbir.errors import BadPicture
@@ -81,7 +80,7 @@ class Downloader:
         hosts = self._asking.hosts
         if hosts.stopped:
             raise BadPicture(STOPPED) from error
-        if attempt == self.web.tries or (error.after or 0) > LONGEST_WAIT:
+        if attempt == self.web.tries or (error.after or 0) > self.web.longest_wait:
             if error.unanswered:
                 hosts.heard(host, False)
             raise BadPicture(str(error)) from error

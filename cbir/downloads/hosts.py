@@ -11,9 +11,6 @@ from cbir.downloads.settings import Web
 from cbir.downloads.trouble import STOPPED
 from cbir.errors import BadPicture
 
-LONGEST_WAIT = 60.0
-"""Seconds for which a server may make us wait; one that asks for more is not asked again."""
-
 GIVE_UP = 20
 """Pictures in a row without any answer, after which a server is not asked any more: at most of a
 minute each, a long table of them would take days."""
@@ -94,7 +91,7 @@ class Hosts:
         if host.silent >= GIVE_UP:
             raise BadPicture(f"its server did not answer for {GIVE_UP} others and is left alone")
         wait = host.not_before - time.monotonic()
-        if wait > LONGEST_WAIT:
+        if wait > self.web.longest_wait:
             raise BadPicture(f"its server asks to be left alone for {wait:.0f} seconds")
         if wait > 0:
             return wait

@@ -1,6 +1,6 @@
 """How to download."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class Web:
     `silence`: for a connection, and between two pieces of an answer.
     `tries`: requests in all, for what may go better another time; `pause` before the second one,
     doubled each time. `largest`: a picture, packed or unpacked. `rate`: requests a second in all,
-    tries and redirects included; None: as many as there are connections for.
+    tries and redirects included; None: as many as there are connections for. `longest_wait`: for a
+    server that asks to be left alone; one that asks for more is not asked again.
     """
 
     connections: int = 16
@@ -24,3 +25,8 @@ class Web:
     pause: float = 1.0
     largest: int = 100 << 20
     rate: float | None = None
+    longest_wait: float = 60.0
+
+    def in_a_hurry(self) -> "Web":
+        """The same for somebody who waits and can do without: one short try."""
+        return replace(self, timeout=20, silence=5, tries=1, longest_wait=2)

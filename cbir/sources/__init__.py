@@ -6,12 +6,22 @@ from pathlib import Path
 from cbir.downloads import Web
 from cbir.errors import BadSource, did_you_mean
 from cbir.files import why_not
+from cbir.sources.drawings import is_drawing
 from cbir.sources.files import Files
 from cbir.sources.folder import Folder, leads_out
 from cbir.sources.table import Table, id_of
 from cbir.tables import SUFFIXES
 
-__all__ = ["SAMPLES", "Files", "Folder", "Table", "id_of", "leads_out", "open_dataset"]
+__all__ = [
+    "SAMPLES",
+    "Files",
+    "Folder",
+    "Table",
+    "id_of",
+    "is_drawing",
+    "leads_out",
+    "open_dataset",
+]
 
 SAMPLES = Path("data/dataset")
 """Where data sets live that are called by their name alone."""

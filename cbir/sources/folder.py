@@ -9,6 +9,7 @@ from imutils.paths import image_types
 
 from cbir.errors import BadPicture, BadSource
 from cbir.files import read_regular, readable, regular, stamp, why_not
+from cbir.sources.drawings import is_drawing, is_marked
 from cbir.types import Failure, Picture
 
 # What imutils lists, and what else the decoder reads.
@@ -22,9 +23,9 @@ ENDINGS = (
 class Folder:
     """A picture's id is its path below `root`, with forward slashes.
 
-    Hidden files and folders are passed over. A link to a folder is followed, but each folder is
-    walked once, so that links in a circle end. `origin` says which folder it is, however it was
-    named.
+    Hidden files and folders are passed over, and so are our own drawings in folders of results
+    below the root. A link to a folder is followed, but each folder is walked once, so that links
+    in a circle end. `origin` says which folder it is, however it was named.
     """
 
     def __init__(self, root: str | Path):
@@ -66,8 +67,11 @@ class Folder:
                     self._fail(folder, f"a link to a folder that is walked already ({where})")
                     continue
                 walked[key] = folder
+                results = folder and is_marked(self.root / folder)
                 with os.scandir(self.root / folder) as entries:
                     for entry in entries:
+                        if results and is_drawing(entry.path):
+                            continue
                         self._sort_out(folder, entry, found, real, linked)
             except OSError as error:
                 if not folder:

@@ -79,6 +79,12 @@ class Table:
         """Its stamp as it is now; of one at a URL, the one that came with its bytes."""
         return picture.stamp if is_url(picture.id) else stamp(regular(self._path(picture.id)))
 
+    def in_a_hurry(self) -> "Table":
+        """The pictures that were walked, for somebody who waits for them and can do without."""
+        table = Table(self.path, self.delimiter, self.image_column, self.web.in_a_hurry())
+        table._urls = self._urls
+        return table
+
     def close(self) -> None:
         """Ends all downloads. A picture may still be asked for later."""
         with self._lock:
