@@ -44,7 +44,7 @@ def test_recommendations_for_the_dishes(shared: Path, tmp_path: Path, run: Run) 
         said = json.loads(line)
         dish = Path(said["query"]).name.split("_")[0]
         assert [re.match("[a-z]+", hit["id"])[0] for hit in said["hits"]] == [dish] * 5
-    drawn = sorted(path.name for path in (tmp_path / "results").iterdir())
+    drawn = sorted(path.name for path in (tmp_path / "results").glob("*.jpg"))
     assert drawn == ["asparagus_test.jpg", "burger_test.jpg", "salad_test.jpg"]
 
 
