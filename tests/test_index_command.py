@@ -260,7 +260,7 @@ def test_what_does_not_fit_is_refused_in_one_line(
     ("dataset", "words"),
     [
         ("nowhere", "there is no folder or data set 'nowhere'"),
-        ("data/text.txt", "neither a folder nor a table"),
+        ("data/text.md", "neither a folder nor a table"),
         ("data/empty", "it holds no pictures"),
     ],
 )
@@ -272,7 +272,7 @@ def test_data_sets_that_are_none(
     words: str,
 ) -> None:
     (tmp_path / "data/empty").mkdir(parents=True)
-    (tmp_path / "data/text.txt").write_text("no table")
+    (tmp_path / "data/text.md").write_text("no table")
     monkeypatch.chdir(tmp_path)
     assert main(["index", "--dataset", dataset]) == 2
     out, err = capfd.readouterr()

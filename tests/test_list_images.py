@@ -56,6 +56,27 @@ def test_the_list_is_a_data_set(photos: Path, here: Run) -> None:
         assert json.loads(done.stdout)["pictures"] == 8 + len(strange)
 
 
+@pytest.mark.parametrize("delimiter", ["tab", "comma", "semicolon", "pipe", "colon"])
+def test_a_list_of_any_name_that_is_taken_is_a_data_set(
+    photos: Path, here: Run, delimiter: str
+) -> None:
+    flags = ("list-images", ".", "--delimiter", delimiter)
+    done = here(*flags, "-o", "l.txt", cwd=photos)
+    assert done.returncode == 0
+    index = ("index", "--dataset", "l.txt", "--json")
+    if delimiter == "colon":
+        assert "match --delimiter colon reads it; other commands guess one" in done.stderr
+        assert here(*index).returncode == 2
+    else:
+        assert "match" not in done.stderr
+        assert json.loads(here(*index).stdout)["pictures"] == 8
+    for name in ("l.list", "l.csv.gz", "l"):
+        done = here(*flags, "-o", name)
+        assert done.returncode == 2
+        assert "can't tell a format" in done.stderr
+    assert here("list-images", ".", "-o", "new.txt").returncode == 2
+
+
 def test_spreadsheets_run_nothing_of_it(photos: Path, here: Run) -> None:
     (photos / "=HYPERLINK(1).jpg").write_bytes(encoded(picture()))
     done = here("list-images", ".", "-o", "-", cwd=photos)
@@ -129,7 +150,7 @@ def test_an_old_list_is_replaced_and_nothing_else(photos: Path, here: Run) -> No
         (["empty"], "holds no pictures"),
         (["photos", "-o", "list.xls"], "can't tell a format"),
         (["photos", "-o", "none/list.csv"], "folder does not exist"),
-        (["photos", "-o", "photos"], "can't tell a format"),
+        (["photos", "-o", "photos"], "that is a folder"),
         (["photos", "-o", ""], "not a file's name"),
         (["photos", "--delimiter", "xx"], "can't be a delimiter"),
         (["photos", "-o", "x.parquet", "--delimiter", ","], "no delimiter"),

@@ -1,6 +1,7 @@
 """Sources: which pictures there are, under which ids, and what is left out with which reason."""
 
 import csv
+import gzip
 import os
 import tracemalloc
 from pathlib import Path
@@ -409,6 +410,14 @@ def test_a_folder_a_table_and_a_sample_by_its_name(
     assert isinstance(open_dataset(str(tmp_path / "LIST.CSV")), Table)
     monkeypatch.chdir(ROOT)
     assert len(ids(open_dataset("shop"))) == len(ids(open_dataset("data/dataset/shop"))) > 0
+
+
+@pytest.mark.parametrize("name", ["l.txt", "l.csv.gz", "l.TSV.GZ"])
+def test_other_names_of_tables(tmp_path: Path, name: str) -> None:
+    make(tmp_path, "a.jpg")
+    text = b"image\na.jpg\n"
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.lower().endswith("gz") else text)
+    assert ids(open_dataset(str(tmp_path / name))) == ["a.jpg"]
 
 
 def test_a_folder_of_one_s_own_goes_before_a_sample(

@@ -428,6 +428,8 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         ("t.xlsx", None, "can't tell a format"),
         ("t", None, "can't tell a format"),
         ("t.csv.gz", ",", "can't tell a format"),
+        ("t.txt", None, "can't tell a delimiter"),
+        ("t.list", "|", "can't tell a format"),
         ("t.parquet", ",", "no delimiter"),
         ("none/t.csv", None, "folder does not exist"),
         (".", ",", "folder"),

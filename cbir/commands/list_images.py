@@ -17,6 +17,7 @@ from cbir.sources import Folder
 from cbir.tables import (
     check_table,
     delimiter_of,
+    is_guessed,
     like_a_formula,
     read_table,
     text_table,
@@ -77,6 +78,10 @@ def _write(args: Namespace, terminal: Terminal) -> int:
     terminal.note(f"{out}: {table.num_rows} pictures of {args.folder}")
     if table.column("path")[0].as_py().startswith("../"):
         terminal.note("its paths lead out of its folder, so reading it needs --allow-local")
+    if args.delimiter and not is_guessed(args.delimiter):
+        terminal.note(
+            f"match --delimiter {args.delimiter} reads it; other commands guess one of , ; | or tab"
+        )
     _tell_of_formulas(terminal, changed)
     terminal.failures(folder.failures, listed_in)
     return 1 if folder.failures else 0

@@ -10,7 +10,7 @@ from cbir.sources.drawings import is_drawing
 from cbir.sources.files import Files
 from cbir.sources.folder import Folder, leads_out
 from cbir.sources.table import Table, id_of
-from cbir.tables import SUFFIXES
+from cbir.tables import SUFFIXES, is_table
 
 __all__ = [
     "SAMPLES",
@@ -50,7 +50,7 @@ def open_dataset(
     for path in (given, SAMPLES / given):
         if path.is_dir():
             return Folder(path)
-        if path.is_file() and path.suffix.lower() in SUFFIXES:
+        if path.is_file() and is_table(path):
             return Table(path, delimiter, image_column, web)
     if given.exists():
         raise BadSource(f"{text} is neither a folder nor a table ({', '.join(SUFFIXES)})")

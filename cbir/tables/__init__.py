@@ -1,7 +1,7 @@
 """Tables of texts from anywhere: read with every check, written whole and harmless."""
 
-from cbir.tables.delimiters import delimiter_of
-from cbir.tables.formats import SUFFIXES, check_table
+from cbir.tables.delimiters import delimiter_of, is_guessed
+from cbir.tables.formats import SUFFIXES, check_table, is_table
 from cbir.tables.reading import picture_column, read_open_table, read_table
 from cbir.tables.text import text_table
 from cbir.tables.writing import like_a_formula, write_table, write_text
@@ -12,6 +12,8 @@ __all__ = [
     "NoRows",
     "check_table",
     "delimiter_of",
+    "is_guessed",
+    "is_table",
     "like_a_formula",
     "picture_column",
     "read_open_table",

@@ -28,6 +28,11 @@ def delimiter_of(text: str) -> str:
     return character
 
 
+def is_guessed(text: str) -> bool:
+    """Whether a table with this delimiter is read as it is meant without naming it."""
+    return delimiter_of(text) in GUESSES
+
+
 def guessed(head: str, usual: str) -> str:
     """The delimiter that splits the first line into the most names; `usual` if none does better."""
 
