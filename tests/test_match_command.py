@@ -14,7 +14,10 @@ import pytest
 from pyarrow import parquet
 
 from cbir.__main__ import main
+from cbir.errors import BadPicture
+from cbir.matching.fetched_once import Waiting
 from cbir.tables import read_table
+from cbir.types import Fetched
 from tests.conftest import Done, Run, encoded, picture
 from tests.web_server import WebServer, page, redirect, status
 
@@ -427,6 +430,43 @@ def test_a_redirect_does_not_lead_where_the_table_may_not(match: Match, folder: 
         done = match("x.csv", "b.csv", "-d", "hsv", "--threshold", "0", "--allow-local")
     assert done.returncode == 1
     assert [line[0] for line in lines()[1:]] == ["2"]
+
+
+def test_what_both_sides_name_at_urls_is_asked_for_once(
+    match: Match, server: WebServer, folder: Path
+) -> None:
+    """Also what is not to be had; and the second run asks whether it is still the same."""
+    names = [server.give(f"{n}.jpg", encoded(picture(n))) for n in range(4)]
+    names.append(server.url("gone.jpg"))
+    listed(folder / "x.csv", ["n", "url"], *enumerate(names))
+    listed(folder / "y.csv", ["m", "url"], *enumerate([*reversed(names[1:]), names[1]]))
+    flags = ("x.csv", "y.csv", "-d", "hsv", "--threshold", "0", "--allow-local")
+    for more in ([], [], ["--no-store"]):
+        server.requests.clear()
+        assert match(*flags, *more).returncode == 1
+        pairs = [(line[0], line[2]) for line in lines()[1:]]
+        assert pairs == [("1", "3"), ("2", "2"), ("3", "1")]
+        assert lines("failures.csv")[1:] == [[names[4], "404 Not Found"]]
+        sent = [one for one in server.requests if one.status != 304]
+        assert len({one.path for one in sent}) == len(sent)
+        assert [len(server.asked(name)) for name in ("0.jpg", "gone.jpg")] == [1, 1]
+
+
+def test_what_finds_no_room_on_the_disk_is_fetched_again(tmp_path: Path) -> None:
+    waiting = Waiting(tmp_path, {"a", "b"})
+    waiting.put("a", Fetched(b"one", "1"))
+    assert waiting.get("a") == Fetched(b"one", "1")
+    waiting.put("other", Fetched(b"unwanted", "2"))
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, waiting._file.fileno())
+    os.close(full)
+    waiting.put("b", Fetched(b"two", "3"))
+    assert waiting.get("b") is None
+    assert waiting.get("other") is None
+    waiting.put_failure("b", "why")
+    with pytest.raises(BadPicture, match="why"):
+        waiting.get("b")
+    waiting.close()
 
 
 def test_nothing_is_written_over(match: Match, folder: Path) -> None:

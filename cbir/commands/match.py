@@ -3,13 +3,14 @@
 import math
 import os
 import time
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.sheets import is_among
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
 from cbir.errors import BadOutput
@@ -19,7 +20,7 @@ from cbir.matching.matches import Matches, match
 from cbir.matching.matrix import check_matrix, write_matrix
 from cbir.matching.naming import Named, apart, named
 from cbir.matching.nearness import ALIKE, nearness
-from cbir.matching.sides import Side, described
+from cbir.matching.sides import Side, described, fetching_once
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
 from cbir.store import Store
@@ -76,7 +77,7 @@ def _add_nearness(parser: Parser) -> None:
     near = parser.add_mutually_exclusive_group()
     near.add_argument(
         "--min-similarity",
-        type=_similarity,
+        type=options.similarity,
         metavar="S",
         help=f"only matches at least this similar, by cosine, -1 to 1 (default: {ALIKE})",
     )
@@ -121,6 +122,11 @@ def _add_outputs(parser: Parser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    with told_when_stopped("each file is whole, as it was or new", args):
+        return _match(args, terminal)
+
+
+def _match(args: Namespace, terminal: Terminal) -> int:
     started = time.monotonic()
     given = _given(args)
     recipe = _recipe(args.descriptor, given)
@@ -131,7 +137,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.columns:
         columns = joined.chosen(columns, args.columns)
     out = _check_places(args, given, names, columns)
-    (left, right), failed = _described(args, terminal, given, recipe)
+    with fetching_once(*given, out.parent) as given:
+        (left, right), failed = _described(args, terminal, given, recipe)
     if args.save_features:
         for name, side in zip(names, (left, right), strict=True):
             saving.save(Path(args.save_features), name, side, recipe.spec)
@@ -143,8 +150,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         with terminal.progress("writing the matrix") as progress:
             write_matrix(Path(args.matrix), left, right, wanted.distance, progress)
     _write(terminal, out, found, (left, right), columns)
-    listed_in = Path(args.failures) if args.failures else failures.place(out.parent)
-    failures.write(listed_in, failed, keep=bool(args.failures))
+    listed_in = failures.listed(args, out.parent, failed)
     some = len(set(found.left.tolist()))
     terminal.note(
         f"{out}: {some} of the {left.fields.num_rows} rows of {names[0]} have a match among the "
@@ -191,8 +197,7 @@ def _check_places(
     joined.check_place(out, columns)
     if args.matrix:
         check_matrix(Path(args.matrix))
-    if args.failures:
-        failures.check_place(Path(args.failures), {out, *taken})
+    failures.check_place_of(args, {out, *taken})
     return out
 
 
@@ -246,13 +251,3 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _similarity(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not -1 <= number <= 1:
-        raise ArgumentTypeError(f"{text!r} is not a similarity; give a number from -1 to 1")
-    return number

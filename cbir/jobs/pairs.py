@@ -68,7 +68,8 @@ def match(
         raise BadSpec("neither side has vectors yet; name a descriptor, such as mobilenet")
     recipe = parse(spec)
     near = nearness(distance or recipe.distance, threshold, min_similarity)
-    made = [_described(side, recipe, store) for side in given]
+    with sides.fetching_once(given[0], given[1]) as both:
+        made = [_described(side, recipe, store) for side in both]
     left, right = (one.side for one in made)
     found = match_sides(left, right, near.distance, near.within, top, mutual)
     names = naming.apart(left.name, right.name)

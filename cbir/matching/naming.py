@@ -6,32 +6,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cbir.distances import ColumnBlocks, from_vectors
 from cbir.downloads import Web
 from cbir.errors import BadSource
 from cbir.files import readable
 from cbir.matching import features
+from cbir.matching.fetched_once import FetchedOnce
 from cbir.sources import Folder, Table, id_of, open_dataset
-from cbir.tables import picture_column, read_table
+from cbir.tables import picture_column
 from cbir.vector_index import VectorIndex
 from cbir.vector_index.reading import is_index
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Numbers = NDArray[np.intp]
+NONE = -1
+
 
 @dataclass(frozen=True)
 class Named:
-    """A side as it is named: its rows, and for each the picture that it names, or its vector.
+    """A side as it is named: its rows, with pictures or vectors.
 
-    `spec` says what made the vectors, where there are some already; `files` were read for it.
+    `pictures` has the ids that are named, some of them maybe twice, and `numbers` tells which one
+    each row names. Or each row has a vector of `blocks`, and `spec` says what made them. `files`
+    were read for it.
     """
 
     text: str
     name: str
     fields: "pa.Table"
     pictures: Sequence[str] = ()
-    source: Folder | Table | None = None
+    numbers: Numbers | None = None
+    source: Folder | Table | FetchedOnce | None = None
     blocks: ColumnBlocks | None = None
     spec: str | None = None
     files: tuple[Path, ...] = ()
@@ -47,8 +57,10 @@ def named(
     path = Path(text)
     if features.is_features(path):
         saved = features.read(path)
-        files = features.pair(path)
-        return Named(text, saved.name, saved.fields, (), None, saved.blocks, saved.spec, files)
+        both = features.pair(path)
+        return Named(
+            text, saved.name, saved.fields, blocks=saved.blocks, spec=saved.spec, files=both
+        )
     if path.is_file() and is_index(path):
         return _of_index(text, VectorIndex.read(path))
     source = open_dataset(text, web, delimiter, image_column)
@@ -61,10 +73,13 @@ def apart(left: str, right: str) -> tuple[str, str]:
 
 
 def _of_table(text: str, source: Table) -> Named:
-    fields = read_table(source.path, source.delimiter)
+    fields = source.fields()
     column = fields.column(picture_column(fields, source.image_column))
-    ids = [id_of(name) if name else "" for name in column.to_pylist()]
-    return Named(text, _stem(text), fields, ids, source, files=(source.path,))
+    # As a dictionary, because rows may repeat a name a million times.
+    column = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    numbers = column.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
+    ids = [id_of(name) if name else "" for name in column.dictionary.to_pylist()]
+    return Named(text, _stem(text), fields, ids, numbers, source, files=(source.path,))
 
 
 def _of_folder(text: str, source: Folder) -> Named:
@@ -76,7 +91,7 @@ def _of_folder(text: str, source: Folder) -> Named:
     names = [posixpath.splitext(posixpath.basename(id))[0] for id in ids]
     paths = [posixpath.join(readable(source.root.as_posix()), id) for id in ids]
     fields = pa.table({"name": pa.array(names, pa.string()), "path": pa.array(paths, pa.string())})
-    return Named(text, _stem(text), fields, ids, source)
+    return Named(text, _stem(text), fields, ids, np.arange(len(ids)), source)
 
 
 def _of_index(text: str, index: VectorIndex) -> Named:

@@ -1,26 +1,28 @@
 """The sides of a match: rows with their vectors, described where there are none yet."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbir.distances import ColumnBlocks, from_vectors
+from cbir.downloads import is_url
 from cbir.errors import BadIndex, BadSource
-from cbir.matching.naming import Named
+from cbir.matching.fetched_once import FetchedOnce, Waiting
+from cbir.matching.naming import NONE, Named, Numbers
 from cbir.pipeline import Progress, Settings, gather
 from cbir.recipe import AnyRecipe
+from cbir.sources import Table
 from cbir.store import Store
 from cbir.types import Failure, Picture
 from cbir.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Numbers = NDArray[np.intp]
-NONE = -1
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,22 @@ class Described:
     walked: list[Picture]
 
 
+@contextmanager
+def fetching_once(
+    left: Named, right: Named, folder: Path | None = None
+) -> Iterator[tuple[Named, Named]]:
+    """Both sides, so that a URL which both name is fetched once, and kept in this folder."""
+    both = {id for id in left.pictures if is_url(id)} & set(right.pictures)
+    if not (both and isinstance(left.source, Table) and isinstance(right.source, Table)):
+        yield left, right
+        return
+    with closing(Waiting(folder, both)) as waiting:
+        yield (
+            replace(left, source=FetchedOnce(left.source, waiting)),
+            replace(right, source=FetchedOnce(right.source, waiting)),
+        )
+
+
 def described(
     given: Named,
     recipe: AnyRecipe,
@@ -60,13 +78,14 @@ def described(
         _check_made_by(given, recipe)
         rows = np.arange(given.fields.num_rows)
         return Described(Side(given.name, given.fields, rows, given.blocks), [], [])
-    if given.source is None:
+    if given.source is None or given.numbers is None:
         raise BadSource(f"{given.text} names neither pictures nor vectors")
     made = gather(given.source, [recipe], settings, store, progress=progress)
     (index,) = made.indexes
     place = {id: number for number, id in enumerate(index.ids)}
-    numbers = np.array([place.get(id, NONE) for id in given.pictures], np.intp)
-    failures = sorted({*made.failures, *_rows_without(given, numbers, made.failures)})
+    described = np.array([*(place.get(id, NONE) for id in given.pictures), NONE], np.intp)
+    numbers = described[given.numbers]  # the last one is for rows that name none
+    failures = sorted({*made.failures, *_rows_without(given, numbers == NONE, made.failures)})
     kept = np.flatnonzero(numbers != NONE)
     if not len(kept):
         why = f"every picture failed ({failures[0].id}: {failures[0].reason})"
@@ -87,12 +106,13 @@ def _in_order(given: Named, numbers: Numbers, fields: "pa.Table", index: VectorI
     return Side(given.name, fields, np.argsort(order)[numbers], blocks)
 
 
-def _rows_without(given: Named, numbers: Numbers, failures: Sequence[Failure]) -> list[Failure]:
+def _rows_without(given: Named, without: NDArray, failures: Sequence[Failure]) -> list[Failure]:
     """Why rows have no vector, where nothing else says so."""
     told = {failure.id for failure in failures}
+    ids, named = [*given.pictures, ""], given.numbers
     found = []
-    for row in np.flatnonzero(numbers == NONE).tolist():
-        id = given.pictures[row]
+    for row in np.flatnonzero(without).tolist():
+        id = "" if named is None else ids[named[row]]
         if not id:
             found.append(Failure(f"{given.name}, row {row + 1}", "it names no picture"))
         elif id not in told:

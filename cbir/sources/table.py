@@ -5,6 +5,7 @@ import posixpath
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cbir.downloads import Downloader, Web, is_url, without_credentials
 from cbir.errors import BadPicture
@@ -12,6 +13,9 @@ from cbir.files import read_regular, regular, stamp
 from cbir.sources.folder import leads_out
 from cbir.tables import picture_column, read_table
 from cbir.types import Failure, Fetched, Picture
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Table:
@@ -35,6 +39,7 @@ class Table:
         self.failures: list[Failure] = []
         self.complete = True  # a table names all there is
         self._urls: dict[str, str] = {}
+        self._fields: pa.Table | None = None
         self._lock = threading.Lock()
         self._downloader: Downloader | None = None
 
@@ -42,6 +47,11 @@ class Table:
     def connections(self) -> int:
         """How many pictures can be asked for at a time; 0 if none has to be, as far as is known."""
         return self.web.connections if self._urls else 0
+
+    def fields(self) -> "pa.Table":
+        """All columns of all rows. The next walk takes its names from them, and reads nothing."""
+        self._fields = read_table(self.path, self.delimiter)
+        return self._fields
 
     def pictures(self) -> Iterator[Picture]:
         """Each named picture once, sorted by id. Those at URLs have no stamp yet."""
@@ -94,7 +104,9 @@ class Table:
 
     def _names(self) -> list[str | None]:
         """What cells say that name pictures, each text once: rows may repeat it a million times."""
-        table = read_table(self.path, self.delimiter)
+        table, self._fields = self._fields, None
+        if table is None:
+            table = read_table(self.path, self.delimiter)
         column = table.column(picture_column(table, self.image_column))
         distinct: list[str | None] = column.unique().to_pylist()
         return distinct
