@@ -38,7 +38,8 @@ def add_arguments(parser: Parser) -> None:
         "--descriptor",
         metavar="SPEC",
         help="compare by this descriptor (default: by thumbnails that are laid over each other, "
-        "which finds copies that are scaled, compressed, or cut by 5%%)",
+        "which finds copies that are scaled, compressed, or cut by 5%%; pictures of one colour "
+        "are copies only if their bytes are the same)",
     )
     parser.add_argument(
         "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
