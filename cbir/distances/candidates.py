@@ -92,6 +92,8 @@ class _Found:
 
     def settle(self) -> None:
         """Computes the distances of what is pending, and keeps the best by query and distance."""
+        if self.pending:
+            self._tighten()
         reach = self._reach()
         parts = [self.best]
         for pairs in self.pending:
@@ -102,6 +104,15 @@ class _Found:
         together = Pairs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         queries, rows, values = together
         self.best = together.chosen(nearest_few(self.limit, queries, values, rows))
+
+    def _tighten(self) -> None:
+        """Takes the bounds from all that is pending; so far each block gave them by itself."""
+        queries = np.concatenate([pairs.queries for pairs in self.pending])
+        scores = np.concatenate([pairs.values for pairs in self.pending])
+        near = nearest_few(self.limit, queries, scores)
+        counts = np.bincount(queries[near], minlength=len(self.bounds))
+        full = counts == self.limit
+        self.bounds[full] = np.fmin(self.bounds[full], scores[near[np.cumsum(counts)[full] - 1]])
 
     def _reach(self) -> NDArray[np.float32]:
         """Up to which score a row may be near enough."""
