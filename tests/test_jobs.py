@@ -102,7 +102,7 @@ def test_a_comparison_is_that_of_the_command_line(shop: Path, tmp_path: Path, ru
     theirs = json.loads(done.stdout.splitlines()[0])
     assert {**theirs, **found.systems[0].metrics} == theirs
     assert (tmp_path / "ours/report.html").exists()
-    again = compare(shop, ["hsv"], labels="items")
+    again = compare(shop, "hsv", labels="items")
     assert again.systems[0].metrics == {
         name: value for name, value in found.systems[0].metrics.items() if name != "map@3"
     }
@@ -139,6 +139,14 @@ def test_pairs_are_those_of_the_command_line(shop: Path, tmp_path: Path, run: Ru
         duplicates(shop, "hsv")
 
 
+def test_one_text_is_a_list_of_one(shop: Path) -> None:
+    found = match(ROOT / "queries", shop, "hsv", threshold=0.005, columns="shop_name")
+    assert [row.keys() for row in found.rows] == [{"shop_name", "distance"}] * 2
+    compared = compare(shop, "hsv", labels="items", distances="cosine", metrics="map@3")
+    assert [one.distance for one in compared.systems] == ["chi2", "cosine"]
+    assert "map@3" in compared.systems[0].metrics
+
+
 def test_an_index_replaces_only_an_index(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(BadOutput, match="is not an index"):
@@ -173,5 +181,18 @@ def test_what_is_wrong_is_one_of_our_errors(tmp_path: Path, photos: Path) -> Non
         index(photos, "hvs")
     with pytest.raises(BadIndex):
         search(tmp_path / "index.csv", photos)
+    made = index(photos).index
+    with pytest.raises(BadSpec, match="-1 is not a distance"):
+        search(made, photos, threshold=-1)
+    with pytest.raises(BadSpec, match="nan is not a distance"):
+        duplicates(photos, threshold=float("nan"))
+    with pytest.raises(BadSpec, match="inf is not a distance"):
+        match(photos, photos, "hsv", threshold=float("inf"))
+    with pytest.raises(BadSpec, match="2 is not a similarity"):
+        match(photos, photos, "hsv", distance="cosine", min_similarity=2)
+    with pytest.raises(BadSource, match="labels"):
+        compare(photos, ["hsv"], labels=tmp_path / "labels.csv")
+    with pytest.raises(BadSpec, match="leave --queries away"):
+        compare(tmp_path / "nowhere", labels="edits", queries=photos)
     with pytest.raises(BadSpec, match="did you mean mean"):
         fit(photos, aggregate="meen")

@@ -25,12 +25,20 @@ __all__ = [
     "DISTANCES",
     "ColumnBlocks",
     "check",
+    "check_far",
     "from_pieces",
     "from_vectors",
     "get",
     "nearest",
     "pairwise",
 ]
+
+
+def check_far(far: float) -> float:
+    """BadSpec for what can be no distance between two vectors."""
+    if not 0 <= far < np.inf:
+        raise BadSpec(f"{far:g} is not a distance; give a number from 0 on")
+    return far
 
 
 def pairwise(

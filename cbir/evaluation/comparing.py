@@ -192,8 +192,6 @@ def _asking(
 ) -> tuple[Source, Sequence[Picture]]:
     """Who asks: edits of the pictures that could be described, or another data set."""
     if question.labels == EDITS:
-        if question.queries:
-            raise BadSpec("edits make their own queries; leave --queries away")
         good = set(searched.ids)
         pictures = [picture for picture in searched.pictures if picture.id in good]
         edited = Edited(gallery, sample(pictures, seed=question.seed), question.seed)

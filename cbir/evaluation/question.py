@@ -65,7 +65,7 @@ class Entries(NamedTuple):
         metrics = tuple(dict.fromkeys([*ALWAYS, *question.metrics]))
         for name in metrics:
             metric(name)
-        _check_aggregates(question)
+        _check_together(question)
         rule_of(question.labels, question.rule)
         return cls(candidates, tuning, metrics)
 
@@ -87,7 +87,9 @@ class Entries(NamedTuple):
         ]
 
 
-def _check_aggregates(question: Question) -> None:
+def _check_together(question: Question) -> None:
+    if question.labels == EDITS and question.queries:
+        raise BadSpec("edits make their own queries; leave --queries away")
     for name in question.aggregates:
         aggregates.get(name)
     if question.aggregates and question.level != "item":

@@ -14,19 +14,19 @@ from cbir.evaluation.relevance import Level
 from cbir.evaluation.report import Comparison
 from cbir.evaluation.results import filling
 from cbir.items import DEFAULT as UNDERSCORE
-from cbir.jobs.given import PathLike, opened
+from cbir.jobs.given import PathLike, opened, several
 
 
 def compare(
     dataset: PathLike,
-    descriptors: Sequence[str] = STANDARD,
+    descriptors: str | Sequence[str] = STANDARD,
     *,
-    labels: str,
+    labels: PathLike,
     queries: PathLike | None = None,
-    distances: Sequence[str] = (),
+    distances: str | Sequence[str] = (),
     level: Level = "picture",
     rule: str = UNDERSCORE,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     tune: str | None = None,
     out: PathLike | None = None,
     seed: int = 0,
@@ -45,13 +45,13 @@ def compare(
     """
     question = Question(
         dataset=os.fspath(dataset),
-        labels=labels,
+        labels=os.fspath(labels),
         queries=None if queries is None else os.fspath(queries),
-        descriptors=descriptors,
-        distances=distances,
+        descriptors=several(descriptors),
+        distances=several(distances),
         level=level,
         rule=rule,
-        metrics=metrics,
+        metrics=several(metrics),
         tune=tune,
         seed=seed,
         web=Web(allow_local=allow_local),

@@ -19,6 +19,11 @@ Several = PathLike | bytes | Sequence[PathLike]
 """A file, a folder, some of these, or one picture's encoded bytes."""
 
 
+def several(texts: str | Sequence[str]) -> Sequence[str]:
+    """One text is a list of one, not of its letters."""
+    return [texts] if isinstance(texts, str) else texts
+
+
 def gathered(
     dataset: PathLike,
     recipe: AnyRecipe,

@@ -1,7 +1,9 @@
 """Index a data set, and search it."""
 
+import math
 from dataclasses import dataclass
 
+from cbir import distances
 from cbir.errors import BadIndex
 from cbir.jobs.given import PathLike, Several, described, files_of, gathered
 from cbir.recipe import parse
@@ -72,6 +74,7 @@ def search(
     recipe = parse(searched.spec)
     if recipe.spec != searched.spec:
         raise BadIndex(f"{searched.spec} made the index, and {recipe.spec} is installed")
+    within = math.inf if threshold is None else distances.check_far(threshold)
     searcher = Searcher(searched, distance or searched.distance)
     asked = files_of(queries)
     hits: dict[str, list[Hit]] = {}
@@ -81,5 +84,5 @@ def search(
             failures.append(Failure(name, found))
             continue
         (near,) = searcher.search(found, limit)
-        hits[name] = [hit for hit in near if threshold is None or hit.distance <= threshold]
+        hits[name] = [hit for hit in near if hit.distance <= within]
     return Found(hits, [*asked.failures, *failures])

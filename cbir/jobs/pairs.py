@@ -8,7 +8,7 @@ from typing import Any
 
 from cbir.downloads import Web
 from cbir.errors import BadSpec
-from cbir.jobs.given import PathLike, opened
+from cbir.jobs.given import PathLike, opened, several
 from cbir.matching import joined, naming, sides
 from cbir.matching.duplicates import WITHIN, Copy, find_duplicates, wanted
 from cbir.matching.matches import match as match_sides
@@ -45,7 +45,7 @@ def match(
     distance: str | None = None,
     top: int = 1,
     mutual: bool = False,
-    columns: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
     image_column: str | None = None,
     delimiter: str | None = None,
     store: PathLike | None = None,
@@ -76,7 +76,7 @@ def match(
     fields = left.fields, right.fields
     chosen = joined.columns(names, (fields[0].column_names, fields[1].column_names), near.measure)
     if columns:
-        chosen = joined.chosen(chosen, columns)
+        chosen = joined.chosen(chosen, several(columns))
     rows = [
         row
         for batch in joined.table(found, fields, chosen, as_text=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cbir import distances
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.matching.by_distance import ByDistance
 from cbir.matching.by_thumbnails import THUMBNAIL, TURNS, ByThumbnails
@@ -82,7 +83,7 @@ def wanted(
     every = sorted(TRANSFORMS if recipe else TURNS)
     transforms = every if augment else [ORIGINAL]
     name = (distance or recipe.distance) if recipe else ALIGNED
-    return Wanted(recipe, name, within, transforms)
+    return Wanted(recipe, name, distances.check_far(within), transforms)
 
 
 def find_duplicates(

@@ -39,10 +39,12 @@ def nearness(
     if threshold is not None:
         if min_similarity is not None:
             raise BadSpec("a threshold and a similarity exclude each other; give one")
-        return Nearness(name, threshold, f"distance at most {threshold:g}")
+        return Nearness(name, distances.check_far(threshold), f"distance at most {threshold:g}")
     if name != "cosine":
         if min_similarity is not None:
             raise BadSpec(f"a similarity is for cosine; with {name}, give a threshold")
         return Nearness(name, None, f"the nearest by {name}")
     least = ALIKE if min_similarity is None else min_similarity
+    if not -1 <= least <= 1:
+        raise BadSpec(f"{least:g} is not a similarity; give a number from -1 to 1")
     return Nearness(name, 1 - least + ROUNDING, f"similarity at least {least:g}")
