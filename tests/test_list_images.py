@@ -81,7 +81,7 @@ def test_spreadsheets_run_nothing_of_it(photos: Path, here: Run) -> None:
     (photos / "=HYPERLINK(1).jpg").write_bytes(encoded(picture()))
     done = here("list-images", ".", "-o", "-", cwd=photos)
     assert rows(done.stdout)[1] == ["'=HYPERLINK(1)", "./=HYPERLINK(1).jpg"]
-    assert "an apostrophe before them" in done.stderr
+    assert "1 name begins as a formula does; an apostrophe before it" in done.stderr
 
 
 def test_standard_output_and_delimiters(photos: Path, here: Run) -> None:

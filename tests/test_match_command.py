@@ -395,7 +395,7 @@ def test_formulas_reach_no_spreadsheet(match: Match) -> None:
     listed(Path("x.csv"), ["=id", "path"], *rows)
     done = match("x.csv", "b.csv", "-d", "hsv", "--threshold", "0")
     assert [line[0] for line in lines()] == ["'=id", "'=cmd|' /C calc'!A0", "'+1+2", "-7.5"]
-    assert "3 cells begin as formulas do" in done.stderr
+    assert "3 cells begin as a formula does" in done.stderr
 
 
 def test_what_a_table_may_not_name(match: Match, server: WebServer, folder: Path) -> None:

@@ -82,7 +82,7 @@ def _write(args: Namespace, terminal: Terminal) -> int:
         terminal.note(
             f"match --delimiter {args.delimiter} reads it; other commands guess one of , ; | or tab"
         )
-    _tell_of_formulas(terminal, changed)
+    terminal.formulas(changed, "name")
     terminal.failures(folder.failures, listed_in)
     return 1 if folder.failures else 0
 
@@ -93,17 +93,9 @@ def _print(args: Namespace, terminal: Terminal) -> int:
     folder, table = _listed(args.folder, Path())
     changed = write_text(sys.stdout.buffer, table, args.delimiter or ",")
     sys.stdout.flush()
-    _tell_of_formulas(terminal, changed)
+    terminal.formulas(changed, "name")
     terminal.failures(folder.failures)
     return 1 if folder.failures else 0
-
-
-def _tell_of_formulas(terminal: Terminal, changed: int) -> None:
-    if changed:
-        terminal.note(
-            f"{changed} names begin as formulas do; an apostrophe before them keeps spreadsheets "
-            "from running them"
-        )
 
 
 def _out(text: str, delimiter: str | None) -> Path:

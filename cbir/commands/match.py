@@ -239,11 +239,7 @@ def _write(
         for batch in joined.table(found, fields, columns, as_text=False):
             for record in batch.to_pylist():
                 terminal.record({name: _plain(value) for name, value in record.items()})
-    if changed:
-        terminal.note(
-            f"{changed} cells begin as formulas do; an apostrophe before them keeps spreadsheets "
-            "from running them"
-        )
+    terminal.formulas(changed, "cell")
 
 
 def _plain(value: object) -> object:

@@ -76,6 +76,15 @@ class Terminal:
         if len(failures) > SHOWN_FAILURES:
             self.note(f"  … and {len(failures) - SHOWN_FAILURES} more")
 
+    def formulas(self, changed: int, what: str) -> None:
+        """So many cells of a table that was written do not stand there as they were."""
+        if changed:
+            begin = f"{what} begins" if changed == 1 else f"{what}s begin"
+            self.note(
+                f"{changed} {begin} as a formula does; an apostrophe before it keeps spreadsheets "
+                "from running it"
+            )
+
     @contextmanager
     def progress(
         self, words: str, beside_results: bool = False
