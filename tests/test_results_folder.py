@@ -58,6 +58,14 @@ def test_what_fails_changes_nothing(home: Path, run: Run, flags: tuple[str, str]
     assert sorted(path.name for path in (home / OUT).iterdir() if path.name[0] == ".") == []
 
 
+def test_what_fails_at_first_leaves_no_folder(home: Path, run: Run) -> None:
+    (home / "mine").mkdir()
+    for out in ("results/compare", "mine/compare"):
+        assert run(*COMPARE, "hsv", "--queries", "nowhere", "--out", out, cwd=home).returncode == 2
+    assert not (home / "results").exists()
+    assert list((home / "mine").iterdir()) == []
+
+
 def test_a_kill_leaves_the_results_as_they_were(home: Path, run: Run) -> None:
     assert run(*COMPARE, "hsv", cwd=home).returncode == 0
     before = files(home / OUT)

@@ -66,7 +66,8 @@ def reporting(out: Path, told: Path) -> Iterator[Path]:
 
 @contextmanager
 def _held(out: Path) -> Iterator[None]:
-    """The folder, made if need be, and nobody else's meanwhile."""
+    """The folder, made if need be, and nobody else's meanwhile. Nothing is left of it if empty."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()
@@ -85,6 +86,9 @@ def _held(out: Path) -> Iterator[None]:
                 pass
         yield
     finally:
+        with suppress(OSError):  # there are results
+            for folder in made:
+                folder.rmdir()
         if handle is not None:
             os.close(handle)
 
