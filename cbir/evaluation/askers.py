@@ -37,7 +37,7 @@ class Askers:
         members = [np.array(found[name], np.intp) for name in names]
 
         def grades(query: int) -> Grades:
-            return np.max([pictures.grades(number) for number in members[query]], axis=0)
+            return np.stack([pictures.grades(number) for number in members[query]]).max(axis=0)
 
         own = [NOTHING] * len(names)
         of_items = Relevance(names, pictures.ranked, None, pictures.left_out, grades, own)

@@ -42,7 +42,7 @@ def decode(data: bytes) -> NDArray:
     count = plan.width * plan.height * plan.depth
     if len(data) - plan.start < count * kind.itemsize:
         raise BadPicture("truncated or damaged PAM")
-    pixels = np.frombuffer(data, kind, count, plan.start)
+    pixels: NDArray = np.frombuffer(data, kind, count, plan.start)
     pixels = pixels.reshape(plan.height, plan.width, plan.depth)
     if plan.most != 255:
         pixels = (np.minimum(pixels, plan.most).astype(np.uint32) * 255 // plan.most).astype("u1")

@@ -181,7 +181,8 @@ def _unit(images: Images) -> NDArray[np.float32]:
     """As rows (n, pixels) with mean 0 and length 1."""
     rows = images.reshape(len(images), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-3)
+    length: NDArray = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(length, 1e-3)
 
 
 def _length(images: Images) -> NDArray[np.float32]:

@@ -49,7 +49,8 @@ def tangents_of(thumbnails: Images) -> Tangents:
     moves = (across * x[:, None], across, down * x[:, None, None], down)
     waves = _waves(np.stack([thumbnails, *moves], axis=1) @ LIGHT_AND_COLOUR.T)
     points, moved = waves[:, 0], waves[:, 1:]
-    length = np.maximum(np.linalg.norm(points, axis=1), 0.05)  # of next to nothing, nothing
+    length: NDArray = np.linalg.norm(points, axis=1)
+    length = np.maximum(length, 0.05)  # of next to nothing, nothing
     points = points / length[:, None]
     # What a move does to brightness and contrast is no move.
     moved = moved - (moved @ points[:, :, None]) * points[:, None]
@@ -60,7 +61,7 @@ def tangents_of(thumbnails: Images) -> Tangents:
     return Tangents(points, directions)
 
 
-def _contrast(thumbnails: Images) -> NDArray[np.float32]:
+def _contrast(thumbnails: Images) -> NDArray[np.floating]:
     grey = (thumbnails @ GREY).reshape(len(thumbnails), -1)
     return np.linalg.norm(grey - grey.mean(axis=1, keepdims=True), axis=1)
 
