@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -154,6 +155,16 @@ def test_an_index_replaces_only_an_index(photos: Path, tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
     for _ in range(2):
         index(photos, to=tmp_path / "index.csv")
+
+
+def test_places_of_the_environment_count(tmp_path: Path) -> None:
+    """As on the command line: where weights lie, for instance."""
+    code = "import cbir; cbir.index; from cbir import places; print(places.keras(), places.data())"
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path / "k"), "CBIR_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment
+    )
+    assert done.stdout.split() == [str(tmp_path / "k"), str(tmp_path)]
 
 
 def test_type_hints_reach_users() -> None:
