@@ -155,6 +155,11 @@ def _write(
 
 
 def _summary(terminal: Terminal, found: Duplicates, out: Path, written: Sequence[Path]) -> None:
+    if not found.groups:
+        terminal.note(
+            f"{len(found.pictures)} pictures, and none of them a copy ({out}/{findings.JSON})"
+        )
+        return
     copies = [copy for group in found.groups for copy in group if not copy.first]
     same = sum(copy.same_bytes for copy in copies)
     kept = sum(copy.photo.bytes for copy in copies)

@@ -48,7 +48,7 @@ def fetched(url: str, endpoint: str | None = None) -> Iterator[IO[bytes]]:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError as error:
         raise MissingPackage(
-            f"{url} needs a package that is not installed: pip install 'cbir[s3]'"
+            f"{url} needs a package that is not installed: pip install boto3"
         ) from error
 
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
