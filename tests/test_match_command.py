@@ -154,7 +154,7 @@ def test_no_match_is_an_answer(match: Match) -> None:
 
 
 def test_formats_and_columns(match: Match) -> None:
-    columns = ["--columns", "b_id=other", "a_id"]
+    columns = ["--columns", "b_id=other", "--columns", "a_id"]
     assert (
         match(
             "a.csv", "b.csv", "-d", "hsv", "--threshold", "0", "--out", "m.csv", *columns

@@ -97,9 +97,7 @@ def test_while_pictures_are_described(
         assert running.poll() is None
         time.sleep(0.02)
     assert stopped(running) == f"cbir {arguments[0]}: stopped; {words}\n"
-    assert sorted(path.name for path in photos.iterdir() if path.suffix != ".jpg") == (
-        ["results", "urls.csv"] if arguments[0] == "compare" else ["urls.csv"]
-    )
+    assert [path.name for path in photos.iterdir() if path.suffix != ".jpg"] == ["urls.csv"]
 
 
 def test_while_pictures_are_drawn(photos: Path, server: WebServer) -> None:

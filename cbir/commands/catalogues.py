@@ -25,7 +25,7 @@ AUGMENTED = tuple(TRANSFORMS)
 def add_arguments(parser: Parser) -> None:
     options.add_dataset(parser)
     options.add_web(parser)
-    options.add_descriptors(parser, several=False)
+    options.add_descriptors(parser)
     parser.add_argument(
         "--number",
         type=options.positive,

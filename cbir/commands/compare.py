@@ -16,7 +16,7 @@ from cbir.evaluation import report, results, writing
 from cbir.evaluation.again import compare_runs
 from cbir.evaluation.comparing import Answer, compare
 from cbir.evaluation.cutoffs import RATE
-from cbir.evaluation.question import Entries, Question
+from cbir.evaluation.question import STANDARD, Entries, Question
 from cbir.evaluation.record import MOST_SEED, write_record
 from cbir.evaluation.report import System
 from cbir.evaluation.report.model import COST_FIELDS
@@ -51,24 +51,23 @@ def add_arguments(parser: Parser) -> None:
         "edit, or what a CSV file (query,item[,grade]) or TREC qrels say",
     )
     options.add_item_rule(parser)
-    options.add_descriptors(parser, several=True)
-    parser.add_argument(
-        "--distances", nargs="+", default=[], metavar="NAME", help="beside each descriptor's own"
-    )
-    parser.add_argument(
+    options.add_descriptors(parser, " ".join(STANDARD), "; all are compared")
+    _add_names(parser, "--distances", "chi2, cosine, … to compare by, beside each descriptor's own")
+    _add_names(
+        parser,
         "--metrics",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="beside the usual ones, such as map@20, p@3, recall@50 or ndcg@5",
+        "what to measure beside the usual, such as map@20, p@3, recall@50 or ndcg@5",
     )
-    parser.add_argument("--level", choices=("picture", "item"), default="picture")
     parser.add_argument(
+        "--level",
+        choices=("picture", "item"),
+        default="picture",
+        help="what is ranked: pictures, or items, each of which counts once (default: %(default)s)",
+    )
+    _add_names(
+        parser,
         "--aggregate",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="items ask with all their pictures, which these make one distance of: points, best, "
+        "items ask with all their pictures, which these make one distance of: points, best, "
         "mean, set; without --queries half of each item's pictures ask for the others",
     )
     parser.add_argument(
@@ -85,6 +84,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--index",
+        action="extend",
         nargs="+",
         metavar="F",
         help="the indexes that get the cut-offs for search.py --threshold auto (default: index.csv "
@@ -98,13 +98,26 @@ def add_arguments(parser: Parser) -> None:
         help="how deep runs are written when there are many (default: %(default)s)",
     )
     parser.add_argument(
-        "--out", default="results/compare", metavar="DIR", help="(default: %(default)s)"
+        "--out",
+        default="results/compare",
+        metavar="DIR",
+        help="where to write report.html and all the rest (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of whatever is random")
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="another number draws other samples, halves and edits (default: %(default)s)",
+    )
     failures.add_failures(parser, beside="the results")
     options.add_max_megapixels(parser)
     options.add_store(parser)
     options.add_output(parser)
+
+
+def _add_names(parser: Parser, flag: str, what: str) -> None:
+    parser.add_argument(flag, action="extend", nargs="+", default=[], metavar="NAME", help=what)
 
 
 def run(args: Namespace, terminal: Terminal) -> int:

@@ -54,7 +54,10 @@ def add_arguments(parser: Parser) -> None:
         "--augment", action="store_true", help="find copies that are mirrored or turned, too"
     )
     parser.add_argument(
-        "--out", default="results/duplicates", metavar="DIR", help="(default: %(default)s)"
+        "--out",
+        default="results/duplicates",
+        metavar="DIR",
+        help="where to write duplicates.json and the contact sheets (default: %(default)s)",
     )
     parser.add_argument(
         "--move-to",

@@ -35,7 +35,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: Parser) -> None:
     options.add_dataset(parser)
     options.add_web(parser)
-    options.add_descriptors(parser, several=True)
+    options.add_descriptors(parser, several="; several make an index each")
     parser.add_argument(
         "--index", default="index.csv", metavar="F", help="where to write (default: %(default)s)"
     )

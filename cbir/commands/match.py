@@ -51,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
     _add_nearness(parser)
     parser.add_argument(
         "--columns",
+        action="extend",
         nargs="+",
         metavar="COLUMN[=NAME]",
         help="which columns the result has, and under which names (default: all of A and B)",

@@ -65,15 +65,16 @@ def add_dataset(parser: Parser, required: bool = True) -> None:
     )
 
 
-def add_descriptors(parser: Parser, several: bool) -> None:
+def add_descriptors(parser: Parser, default: str = "hsv", several: str = "") -> None:
+    """`several` says what comes of more than one, if more are allowed."""
     parser.add_argument(
         "-d",
         "--descriptor",
         action="extend",
         nargs="+",
         metavar="SPEC",
-        help="what to describe pictures by, such as hsv, mobilenet or hsv:norm=l2 (default: hsv)"
-        + ("; several make an index each" if several else ""),
+        help="what to describe pictures by, such as hsv, mobilenet or hsv:norm=l2 "
+        f"(default: {default}){several}",
     )
 
 
