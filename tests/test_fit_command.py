@@ -7,6 +7,7 @@ import pickle
 import sqlite3
 import string
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -186,7 +187,7 @@ def test_the_store_serves_all_three(home: Path, cbir: Callable[..., Done]) -> No
         "SELECT DISTINCT picture, item, transform, white_background, active "
         "FROM features_hockey_products"
     )
-    with sqlite3.connect(home / "features.db") as connection:
+    with closing(sqlite3.connect(home / "features.db")) as connection, connection:
         rows = connection.execute(query).fetchall()
     assert len(rows) == 5 * 6
     assert {row[1] for row in rows} == {"helmet1", "helmet2", "stick1", "hockeybag"}

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -362,7 +363,7 @@ def test_a_query_that_the_store_knows_is_not_described(
 ) -> None:
     """Vectors that are changed in the store by hand show up; without it they don't."""
     flags = ("--query", "photos/c.jpg", "--no-montage", "--json")
-    with sqlite3.connect(own_home / "features.db") as connection:
+    with closing(sqlite3.connect(own_home / "features.db")) as connection, connection:
         changed = "UPDATE descriptions SET data = (SELECT data FROM descriptions LIMIT 1)"
         connection.execute(changed)
     connection.close()

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_a_limit_holds_for_pictures_that_are_known(folder: Path, run: Run) -> No
 
 
 def active(home: Path) -> dict[str, int]:
-    with sqlite3.connect(home / "features.db") as connection:
+    with closing(sqlite3.connect(home / "features.db")) as connection, connection:
         found = dict(connection.execute("SELECT picture, active FROM features_photos"))
     connection.close()
     return found
