@@ -190,7 +190,7 @@ def test_servers_that_are_given_up(server: WebServer, downloader: Downloader, na
         downloader.fetch(server.on("a.jpg", behaviour))
     assert str(caught.value) == reason
     assert len(server.requests) == requests
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 5
 
 
 def test_a_dead_port_has_a_reason(downloader: Downloader, free_port: int) -> None:
@@ -436,6 +436,6 @@ def test_all_ends_at_once(server: WebServer, kind: str) -> None:
         began = time.monotonic()
         downloader.close()
         assert set(reasons.result()) == {"the download was stopped"}
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     with pytest.raises(BadPicture, match="stopped"):
         downloader.fetch(urls[0])

@@ -381,7 +381,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
     stopped = time.monotonic()
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=30)
-    assert time.monotonic() - stopped < 3
+    assert time.monotonic() - stopped < 10
     assert running.returncode == 130
     assert "4 pictures were fetched and stay" in told
     assert "Traceback" not in told

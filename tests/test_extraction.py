@@ -275,7 +275,7 @@ def test_a_manifest_on_s3(moto: str) -> None:
     place = put(moto, "preprod.datamining", key, gzip.compress(text))
     started = time.monotonic()
     manifest = read_manifest(place, URL, {}, moto)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert len(manifest.wanted) == 50_000
     assert manifest.wanted[-1].stem == "16666_49999"
 

@@ -116,7 +116,7 @@ def test_while_pictures_are_drawn(photos: Path, server: WebServer) -> None:
         time.sleep(0.02)
     began = time.monotonic()
     said = stopped(running)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert said == "cbir similar: stopped; each drawing is whole, as it was or new\n"
 
 

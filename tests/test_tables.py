@@ -268,7 +268,7 @@ def test_more_rows_than_a_table_may_have_are_refused_at_once(tmp_path: Path) -> 
     assert (tmp_path / "t.parquet").stat().st_size < 100_000
     began = time.monotonic()
     assert "more than 10,000,000 rows" in refused(tmp_path / "t.parquet")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_rows_are_counted_as_they_come(
