@@ -149,6 +149,15 @@ def test_nothing_is_there_twice(duplicates: Duplicates, folder: Path) -> None:
     assert names == {"duplicates.json"}  # no old sheet
 
 
+def test_a_full_disk_is_one_line(duplicates: Duplicates, shop: Path, small_disk: Path) -> None:
+    for flags in ([], ["-d", "hsv", "--threshold", "0.1"]):
+        out = str(small_disk / "out")
+        done = duplicates("--dataset", str(shop), "--no-store", "--out", out, *flags)
+        assert done.returncode == 2
+        assert done.stderr.endswith("meanwhile: the disk is full; nothing was changed\n")
+        assert done.stderr.count("\n") == 1
+
+
 def test_pictures_that_fail(duplicates: Duplicates, folder: Path) -> None:
     (folder / "broken.jpg").write_bytes(b"no picture")
     done = duplicates("--dataset", "photos")
