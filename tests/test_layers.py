@@ -1,6 +1,9 @@
 """Imports point down only, those inside functions too."""
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +87,20 @@ def test_only_faces_print_and_exit(file: Path) -> None:
                 continue  # TensorFlow can be silenced in no other way; and programs' own face
             assert seen not in ("sys.exit", "sys.argv", "os.environ", "os.getenv"), node.lineno
         assert not isinstance(node, ast.Assert), f"assert in library code, line {node.lineno}"
+
+
+def test_whatever_is_imported_is_required() -> None:
+    """By name, and not because another package happens to need it."""
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = about["project"]["optional-dependencies"].values()
+    lines = [
+        *(ROOT / "requirements.txt").read_text().split(),
+        *(line for e in extras for line in e),
+    ]
+    required = {re.split("[<>=]", line)[0] for line in lines}
+    packages = {"cv2": "opencv-python", "pillow_heif": "pillow-heif", "botocore": "boto3"}
+    for file in sources():
+        for name in imports(file):
+            top = name.split(".")[0]
+            if top != "cbir" and top not in sys.stdlib_module_names:
+                assert packages.get(top, top) in required, f"{file} imports {top}"
