@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from cbir.__main__ import main
 from cbir.errors import BadPicture
-from cbir.matching.fetched_once import Waiting
+from cbir.sources import Waiting
 from cbir.tables import read_table
 from cbir.types import Fetched
 from tests.conftest import Done, Run, encoded, picture

@@ -331,6 +331,17 @@ def test_queries_at_urls_can_be_compared(
     assert done.stderr.startswith(f"cbir compare: no picture can be used: {items[0]}: it leads to")
 
 
+def test_a_picture_at_a_url_is_fetched_once_for_all_its_edits(
+    run: Callable[..., Done], server: WebServer, urls: list[str], tmp_path: Path
+) -> None:
+    table_of(tmp_path, urls)
+    flags = ["--dataset", "urls.csv", "--labels", "edits", "-d", "hsv", "--allow-local"]
+    done = run("compare", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    # To be described, to be edited in every way; and the report asks for the few that it shows.
+    assert all(2 <= len(server.asked(f"{n:02}.jpg")) <= 5 for n in range(COUNT))
+
+
 @pytest.mark.parametrize("kind", ["dripping", "silent", "busy"])
 def test_ctrl_c_ends_it_promptly(
     server: WebServer, urls: list[str], tmp_path: Path, kind: str

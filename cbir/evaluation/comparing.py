@@ -27,7 +27,7 @@ from cbir.evaluation.scoring import (
 from cbir.evaluation.verdicts import chance, left_out, told
 from cbir.pipeline import Progress, Settings
 from cbir.recipe import AnyRecipe
-from cbir.sources import Folder, Table, open_dataset
+from cbir.sources import FetchedOnce, Folder, Table, Waiting, open_dataset
 from cbir.store import Store
 from cbir.types import Failure, Picture, Source
 
@@ -194,7 +194,9 @@ def _asking(
     if question.labels == EDITS:
         good = set(searched.ids)
         pictures = [picture for picture in searched.pictures if picture.id in good]
-        edited = Edited(gallery, sample(pictures, seed=question.seed), question.seed)
+        # Of a picture at a URL, which is fetched once, come edits of every kind.
+        originals = FetchedOnce(gallery, Waiting()) if isinstance(gallery, Table) else gallery
+        edited = Edited(originals, sample(pictures, seed=question.seed), question.seed)
         return edited, list(edited.pictures())
     asking = open_dataset(question.queries or "", question.web)
     return asking, list(asking.pictures())

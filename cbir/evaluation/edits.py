@@ -114,7 +114,7 @@ class Edited:
     """Every kind of edit of these pictures, as a source: ids are `<kind>/<id>`, the bytes PNG.
 
     An edit depends on the seed, its kind, and the picture's id and bytes. Nothing is kept: a
-    picture is read again for each of its edits.
+    picture is read from its source again for each of its edits.
     """
 
     def __init__(self, source: Source, pictures: Sequence[Picture], seed: int = 0):

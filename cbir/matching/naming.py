@@ -14,8 +14,7 @@ from cbir.downloads import Web
 from cbir.errors import BadSource
 from cbir.files import readable
 from cbir.matching import features
-from cbir.matching.fetched_once import FetchedOnce
-from cbir.sources import Folder, Table, id_of, open_dataset
+from cbir.sources import FetchedOnce, Folder, Table, id_of, open_dataset
 from cbir.tables import picture_column
 from cbir.vector_index import VectorIndex
 from cbir.vector_index.reading import is_index

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from cbir.distances import ColumnBlocks, from_vectors
 from cbir.downloads import is_url
 from cbir.errors import BadIndex, BadSource
-from cbir.matching.fetched_once import FetchedOnce, Waiting
 from cbir.matching.naming import NONE, Named, Numbers
 from cbir.pipeline import Progress, Settings, gather
 from cbir.recipe import AnyRecipe
-from cbir.sources import Table
+from cbir.sources import FetchedOnce, Table, Waiting
 from cbir.store import Store
 from cbir.types import Failure, Picture
 from cbir.vector_index import VectorIndex

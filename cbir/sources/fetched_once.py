@@ -1,14 +1,15 @@
-"""Pictures at URLs that several readers want: fetched once, and kept in a nameless file."""
+"""Pictures at URLs that are wanted more than once: fetched once, and kept in a nameless file."""
 
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from cbir.downloads import is_url
 from cbir.errors import BadPicture
-from cbir.sources import Table
+from cbir.sources.table import Table
 from cbir.types import Failure, Fetched, Picture
 
 MOST = 1 << 30
@@ -18,12 +19,14 @@ MOST = 1 << 30
 class Waiting:
     """Pictures that were fetched, or why they can't be, by id; of all, or only of some.
 
-    For several threads. A disk that is full keeps no more.
+    For several threads. A disk that is full keeps no more. The file goes with the object, if not
+    sooner.
     """
 
     def __init__(self, folder: Path | None = None, only: Container[str] | None = None):
         # Without a buffer, which would try once more to write what found no room.
         self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - see close
+        weakref.finalize(self, self._file.close)
         self._only = only
         self._places: dict[str, tuple[int, int, str]] = {}
         self._failed: dict[str, str] = {}
