@@ -77,16 +77,17 @@ def compare(
     entries = Entries.of(question)
     means = _Means(settings or Settings(), store, watch)
     gallery = open_dataset(question.dataset, question.web)
+    again = _fetching_once(gallery)
     edits = question.labels == EDITS
     measured = entries.recipes if edits else [*entries.recipes, THUMBNAIL]
     with ExitStack() as stack:
         pictures = list(gallery.pictures())
         searched = _collected("describing the gallery", gallery, pictures, measured, means)
         stack.enter_context(closing(searched))
-        asking: Source = gallery
+        asking: Source = again
         asks = searched
         if edits or question.queries:
-            asking, asked_by = _asking(question, gallery, searched)
+            asking, asked_by = _asking(question, again, searched)
             asks = _collected("describing the queries", asking, asked_by, measured, means)
             stack.enter_context(closing(asks))
         sides = sides_of(gallery, asking, searched, asks)
@@ -96,7 +97,7 @@ def compare(
             asked.relevance,
             asks,
             searched,
-            gallery,
+            again,
             asked.sides.gallery,
             folder / "runs",
             question.depth,
@@ -113,7 +114,7 @@ def compare(
         asked.askers.shown_as if asked.askers else {},
     )
     failed = {*gallery.failures, *asking.failures, *searched.failures, *asks.failures}
-    return Answer(told_of, scored, asked.relevance, asking, gallery, *shown, sorted(failed))
+    return Answer(told_of, scored, asked.relevance, asking, again, *shown, sorted(failed))
 
 
 def _collected(
@@ -187,16 +188,19 @@ def _unfit(
     ]
 
 
+def _fetching_once(source: Folder | Table) -> Source:
+    """For what is read after it was described: for edits, for costs, to be shown."""
+    return FetchedOnce(source, Waiting()) if isinstance(source, Table) else source
+
+
 def _asking(
-    question: Question, gallery: Folder | Table, searched: Collected
+    question: Question, gallery: Source, searched: Collected
 ) -> tuple[Source, Sequence[Picture]]:
     """Who asks: edits of the pictures that could be described, or another data set."""
     if question.labels == EDITS:
         good = set(searched.ids)
         pictures = [picture for picture in searched.pictures if picture.id in good]
-        # Of a picture at a URL, which is fetched once, come edits of every kind.
-        originals = FetchedOnce(gallery, Waiting()) if isinstance(gallery, Table) else gallery
-        edited = Edited(originals, sample(pictures, seed=question.seed), question.seed)
+        edited = Edited(gallery, sample(pictures, seed=question.seed), question.seed)
         return edited, list(edited.pictures())
     asking = open_dataset(question.queries or "", question.web)
     return asking, list(asking.pictures())
