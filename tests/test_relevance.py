@@ -102,6 +102,25 @@ def test_folders() -> None:
     assert found.classes == ["dress", "hat"]
 
 
+def test_what_is_drawn_together() -> None:
+    """Pictures of an item, and edits of a picture; but not the few kinds that there are."""
+    many = [f"item{n // 2:02}_{n % 2}.jpg" for n in range(40)]
+    itself = Sides(many, many, same=True)
+    together = by_class(itself, ITEM).together
+    assert together is not None
+    assert together.tolist() == [n // 2 for n in range(40)]
+    some = by_class(itself, ITEM).only(np.arange(39))
+    assert some.together is not None
+    assert some.together.tolist() == [n // 2 for n in range(39)]
+    assert by_class(Sides(many[:38], many[:38], same=True), ITEM).together is None
+    alone = Sides(many[::2], many)
+    assert by_class(alone, ITEM).together is None  # each query is an item's only one
+    edits = [f"{kind}/{id}" for kind in ("blur", "crop") for id in many]
+    together = by_edits(Sides(edits, many)).together
+    assert together is not None
+    assert together.tolist() == [*range(40), *range(40)]
+
+
 def test_items_by_a_rule_of_ones_own() -> None:
     found = relevance_of("items", Sides(["fries9.jpg"], ["fries1.jpg", "soup1.jpg"]), rule=letters)
     assert right(found) == {"fries9.jpg": {"fries1.jpg": 1}}

@@ -105,6 +105,37 @@ def test_equals_are_called_different_at_most_5_times_of_100(queries: int) -> Non
     assert 0.04 < called / trials < 0.05 + 2 * sampling_error
 
 
+@pytest.mark.parametrize("items", [20, 40])
+def test_equals_whose_items_are_hard_for_one_or_the_other(items: int) -> None:
+    """Three queries an item, and an item makes most of the difference: they are drawn together.
+
+    Each for itself, they would be called different 20 times of 100.
+    """
+    random = np.random.default_rng(items)
+    groups = np.repeat(np.arange(items), 3)
+    called, alone, held, trials = 0, 0, 0.0, 4000
+    for seed in range(8):
+        by_item = random.normal(0, 0.2, (items, trials // 8))
+        differences = by_item[groups] + random.normal(0, 0.1, (len(groups), trials // 8))
+        found = paired_tests(differences, seed, 1999, groups)
+        called += int(np.count_nonzero(found <= statistics.ALPHA))
+        alone += int(np.count_nonzero(paired_tests(differences, seed, 1999) <= statistics.ALPHA))
+        low, high = intervals(differences, seed, 1000, groups).T
+        held += float(np.mean((low <= 0) & (high >= 0))) / 8
+    assert 0.03 < called / trials < 0.06
+    assert alone / trials > 0.15
+    assert 0.93 < held < 0.97
+
+
+def test_groups_of_one_query_each_are_queries() -> None:
+    values = np.random.default_rng(6).random((30, 2))
+    for some in (np.arange(30), np.arange(30)[::-1]):
+        assert intervals(values, groups=some) == pytest.approx(intervals(values), abs=0.01)
+    assert paired_tests(values - 0.4, groups=np.arange(30)) == pytest.approx(
+        paired_tests(values - 0.4)
+    )
+
+
 def test_1000_comparisons_of_equals_among_several_systems() -> None:
     """As `cbir compare` does it: three equal systems, every pair, by Holm."""
     random = np.random.default_rng(5)

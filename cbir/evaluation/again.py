@@ -43,7 +43,7 @@ def compare_runs(question: Question, folder: Path, progress: Progress) -> Answer
     relevance = relevance_of_runs(labels, item_rule(question.rule), saved, record)
     runs = [run for run in saved.runs if not run.queries.keys().isdisjoint(relevance.queries)]
     notes = [*(record.about.warnings if record else ()), *_notes(saved.runs, relevance, record)]
-    scored = with_intervals(_scored(runs, relevance, record, metrics), question.seed)
+    scored = with_intervals(_scored(runs, relevance, record, metrics), relevance, question.seed)
     if not question.labels:  # else they are of other pairs
         scored = [replace(one, cutoffs=_kept(folder, one)) for one in scored]
     about = _about(question, labels, relevance, record, notes, folder)

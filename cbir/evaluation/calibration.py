@@ -10,8 +10,9 @@ from cbir.evaluation.cutoffs import Cutoffs, probability
 from cbir.evaluation.statistics import student
 
 GROUPS = 10
-"""Queries are dealt to so many groups. How these differ shows how far all may be off, for pairs of
-one query are alike; and the pairs of one test the probabilities that the others give."""
+"""Queries are dealt to so many groups, those of one item to the same. How these differ shows how
+far all may be off, for pairs of one query are alike, and of one item; and the pairs of one group
+test the probabilities that the others give."""
 
 OCTAVES = (-24, 40)  # distances from 6e-8 to 1e12 are told apart
 BITS_DROPPED = 13  # of a float32, which leaves 1,024 steps an octave
@@ -42,13 +43,16 @@ class Pairs:
         self.counts: Counts = np.zeros((GROUPS, 2, BINS), np.int64)
         self.queries = 0
 
-    def add(self, distances: NDArray, same: NDArray[np.bool_]) -> None:
-        """One query's distances (n,) to the pictures, and which of them show the same item."""
+    def add(self, distances: NDArray, same: NDArray[np.bool_], group: int | None = None) -> None:
+        """One query's distances (n,) to the pictures, and which of them show the same item.
+
+        Queries of one number of a group stay together.
+        """
         near = np.maximum(np.asarray(distances, np.float32), 0) + np.float32(0)  # no -0.0
         bins = np.clip((near.view(np.int32) >> BITS_DROPPED) - FIRST, 0, BINS - 1)
         bins += np.where(same, np.int32(BINS), np.int32(0))
         counted = np.bincount(bins, minlength=2 * BINS).reshape(2, BINS)
-        self.counts[self.queries % GROUPS] += counted
+        self.counts[(self.queries if group is None else group) % GROUPS] += counted
         self.queries += 1
 
 

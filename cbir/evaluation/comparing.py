@@ -172,7 +172,7 @@ def _scored(
     if not found:
         names = ", ".join(one.typed for one in candidates)
         raise BadSpec(f"no distance that was named can compare the vectors of {names}")
-    return with_intervals(found, question.seed)
+    return with_intervals(found, bench.relevance, question.seed)
 
 
 def _unfit(

@@ -68,7 +68,7 @@ def by_class(sides: Sides, rule: ItemRule, level: Level = "picture") -> Relevanc
 
     example = f"{sides.queries[0]!r} is taken for {classes[0]!r}"
     hint = f"{example}; if that is not meant, give a label file"
-    return assemble(sides, ranked, judge, classes, hint)
+    return assemble(sides, ranked, judge, classes, classes, hint)
 
 
 def by_edits(sides: Sides, level: Level = "picture", rule: ItemRule | None = None) -> Relevance:
@@ -76,16 +76,17 @@ def by_edits(sides: Sides, level: Level = "picture", rule: ItemRule | None = Non
     ranked = Ranked.of(sides, level, rule or item_rule())
     numbers = {id: number for number, id in enumerate(sides.gallery)}
     copies = sides.copies()
-    kinds, rows = list[str](), list[_Row]()
+    kinds, made_from, rows = list[str](), list[str](), list[_Row]()
     for query in sides.queries:
         kind, id = apart(query)
         if id not in numbers:
             raise BadSource(f"{query!r} is an edit of a picture that is not searched")
         same = copies.get(sides.gallery_contents.get(id, b""), [numbers[id]])
         kinds.append(kind)
+        made_from.append(id)
         rows.append(_row((place, 1) for place in ranked.places(np.array(same, np.intp))))
     judge = _Listed(rows, len(ranked.names))
-    return assemble(sides, ranked, judge, kinds, "edits need at least two pictures")
+    return assemble(sides, ranked, judge, kinds, made_from, "edits need at least two pictures")
 
 
 def from_file(
@@ -102,7 +103,7 @@ def from_file(
         places = ranked.places(np.array(found.pictures(label.name), np.intp))
         graded[label.query] += [(place, label.grade) for place in places]
     judge = _Listed([_row(graded.get(id, ())) for id in sides.queries], len(ranked.names))
-    return assemble(sides, ranked, judge, None, f"look into {path}")
+    return assemble(sides, ranked, judge, None, None, f"look into {path}")
 
 
 class _Names:

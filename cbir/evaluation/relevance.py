@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from cbir.errors import BadSource
 from cbir.items import ItemRule
 
+FEWEST_GROUPS = 20
+"""Of fewer items or folders, such as ten kinds of clothes, a sample tells nothing of others: then
+they are taken for all there are, and each query for itself."""
+
 Level = Literal["picture", "item"]
 Numbers = NDArray[np.intp]
 Grades = NDArray[np.int64]
@@ -94,7 +98,8 @@ class Ranked:
 class Relevance:
     """What is right for each query that has something right; the others are `left_out`.
 
-    `classes`: for each query its item, folder or kind of edit, where it has one.
+    `classes`: for each query its item, folder or kind of edit, where it has one; `groups`: its
+    item, folder, or the picture that it was made from.
     """
 
     queries: Sequence[str]
@@ -103,6 +108,13 @@ class Relevance:
     left_out: Sequence[str]
     _grades: Judge
     _own: Sequence[Numbers]
+    groups: Sequence[str] | None = None
+
+    @property
+    def together(self) -> Numbers | None:
+        """For each query the number of what it is drawn with; None if each is by itself."""
+        names, numbers = np.unique(self.groups or [], return_inverse=True)
+        return numbers if FEWEST_GROUPS <= len(names) < len(self.queries) else None
 
     @property
     def gallery(self) -> Sequence[str]:
@@ -133,9 +145,9 @@ class Relevance:
         """The numbers of the names of which these pictures are all there is."""
         return self.ranked.without(self._own[query])
 
-    def with_classes(self, classes: Sequence[str]) -> "Relevance":
-        """The same, with a class for each query."""
-        return replace(self, classes=classes)
+    def with_classes(self, classes: Sequence[str], groups: Sequence[str]) -> "Relevance":
+        """The same, with a class and a group for each query."""
+        return replace(self, classes=classes, groups=groups)
 
     def only(self, queries: Numbers) -> "Relevance":
         """The same for some of the queries."""
@@ -146,11 +158,17 @@ class Relevance:
             classes=None if self.classes is None else [self.classes[query] for query in kept],
             _grades=lambda query: self._grades(kept[query]),
             _own=[self._own[query] for query in kept],
+            groups=None if self.groups is None else [self.groups[query] for query in kept],
         )
 
 
 def assemble(
-    sides: Sides, ranked: Ranked, judge: Judge, classes: Sequence[str] | None, hint: str
+    sides: Sides,
+    ranked: Ranked,
+    judge: Judge,
+    classes: Sequence[str] | None,
+    groups: Sequence[str] | None,
+    hint: str,
 ) -> Relevance:
     """Leaves out what can't count: queries themselves, and those that nothing is right for.
 
@@ -177,4 +195,5 @@ def assemble(
         left_out,
         lambda query: grades(kept[query]),
         [own[query] for query in kept],
+        None if groups is None else [groups[query] for query in kept],
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cbir.errors import BadSource
+from cbir.evaluation.edits import apart
 from cbir.evaluation.label_files import is_trec
 from cbir.evaluation.labels import EDITS, relevance_of
 from cbir.evaluation.ranking import Ranking
@@ -95,7 +96,8 @@ def _with_classes(found: Relevance, record: Record | None) -> Relevance:
     if record and record.class_of and found.classes is None:
         classes = [record.class_of.get(query, "") for query in found.queries]
         if all(classes):
-            return found.with_classes(classes)
+            made_from = [apart(query)[1] for query in found.queries]
+            return found.with_classes(classes, made_from if record.about.synthetic else classes)
     return found
 
 

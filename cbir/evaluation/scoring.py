@@ -151,10 +151,11 @@ def means(values: Values, classes: Sequence[str] | None) -> dict[str, float]:
     return found
 
 
-def with_intervals(scored: Sequence[Scored], seed: int) -> list[Scored]:
+def with_intervals(scored: Sequence[Scored], relevance: Relevance, seed: int) -> list[Scored]:
     """The same, each figure with its 95% interval. All at once, because draws take longest."""
     columns = [some for one in scored for some in one.values.values()]
-    bounds = iter(intervals(np.stack(columns, axis=1), seed).tolist() if columns else ())
+    stacked = np.stack(columns, axis=1) if columns else np.zeros((0, 0))
+    bounds = iter(intervals(stacked, seed, groups=relevance.together).tolist())
     told = []
     for one in scored:
         pairs = {name: next(bounds) for name in one.values}
@@ -197,13 +198,14 @@ def _rankings(bench: Bench, entrant: _Entrant, pairs: Pairs) -> Iterator[Ranking
     if bench.askers:
         yield from bench.askers.rankings(every, entrant.aggregate)
         return
-    relevance = bench.relevance
+    relevance, groups = bench.relevance, bench.relevance.together
     for query, distances in enumerate(every):
         own = relevance.excluded(query)
         if bench.calibrates:
             right = relevance.grades(query) > 0
             same = right if relevance.item_of is None else right[relevance.item_of]
-            pairs.add(np.delete(distances, own), np.delete(same, own))
+            group = query if groups is None else int(groups[query])
+            pairs.add(np.delete(distances, own), np.delete(same, own), group)
         yield ranked(distances, own, relevance.item_of)
 
 

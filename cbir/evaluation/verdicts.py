@@ -31,10 +31,12 @@ def told(
 ) -> Comparison:
     """The comparison with everything that follows from the scores."""
     precisions = {one.system.name: one.values[HEADLINE] for one in scored}
+    together = relevance.together
     known = replace(
         about,
         systems=[one.system for one in scored],
-        pairs=compare_all(precisions, seed),
+        pairs=compare_all(precisions, seed, groups=together),
+        groups=0 if together is None else int(together.max()) + 1,
         breakdowns=_breakdowns(scored, relevance.classes, about.classes),
         cutoffs=_cutoffs(scored, about.rate),
     )

@@ -17,8 +17,14 @@ def certainty(comparison: Comparison, chosen: System) -> str:
     caption = (
         f"The table has the row's {HEADLINE} less the column's. ▲ better and ▼ worse, where the "
         "difference holds in a paired randomisation test after Holm's correction; ≈ can't be told "
-        "apart."
+        "apart. Intervals are of one difference by itself, and so may leave out 0 where the test, "
+        "which is strict because there are several, can't be sure."
     )
+    if comparison.groups:
+        caption += (
+            f" Queries of the same of {comparison.groups:,} {comparison.drawn_as} are drawn "
+            "together, because they are alike."
+        )
     both = f'<div class="sure">{plot}{_matrix(comparison, chosen)}</div>'
     details = folded("Every pair with its interval", _all_pairs(comparison.pairs))
     return section("How sure that is", caption, both, details)

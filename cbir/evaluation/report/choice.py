@@ -88,7 +88,8 @@ def _too_few(comparison: Comparison) -> bool:
     The rarest of the 2ⁿ ways to turn n signs has p = 2/2ⁿ, which Holm multiplies by the pairs.
     """
     tests = max(len(comparison.pairs), 1)
-    return 2 * tests > ALPHA * 2.0 ** min(comparison.queries, 1000)
+    draws = comparison.groups or comparison.queries
+    return 2 * tests > ALPHA * 2.0 ** min(draws, 1000)
 
 
 def _describing(system: System, other: System) -> str:

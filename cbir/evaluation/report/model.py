@@ -144,7 +144,8 @@ class Comparison:
 
     `labels` says in words what counts as relevant, `classes` what the queries' classes are, and
     `synthetic` that the queries were made by editing pictures; `chance` is the map of a random
-    order, where known; `rate` the share of false matches that the cut-offs are for.
+    order, where known; `rate` the share of false matches that the cut-offs are for. `groups`: of
+    how many items (folders, edited pictures) the queries are, where those are what was drawn.
     """
 
     title: str
@@ -164,6 +165,12 @@ class Comparison:
     chance: float | None = None
     rate: float = 0.01
     cutoffs: Sequence[Cutoff] = ()
+    groups: int = 0
+
+    @property
+    def drawn_as(self) -> str:
+        """What was drawn, where that was no single query: many of them."""
+        return "pictures" if self.synthetic else f"{self.classes}s"
 
     @property
     def ordered(self) -> list[System]:
