@@ -196,13 +196,20 @@ def test_an_index_keeps_one_for_each_distance(tmp_path: Path) -> None:
     index, queries = tmp_path / "index.csv", drawn(np.random.default_rng(8), 40)
     first, other, again = fitted(queries), fitted(queries[:20], "cosine"), fitted(queries[20:])
     for found in ([first], [other], [again]):
-        cutoffs.keep(index, found)
+        cutoffs.keep(index, "photos", found)
     path = cutoffs.beside(index)
     assert cutoffs.read(path, first.spec, "chi2") == again
     assert cutoffs.read(path, first.spec, "cosine") == other
     with pytest.raises(BadIndex, match="--distances euclidean"):
         cutoffs.read(path, first.spec, "euclidean")
-    cutoffs.keep(index, [replace(first, spec="made otherwise")])
+    assert cutoffs.kept(index, "photos", first.spec, "chi2") == again
+    with pytest.raises(BadIndex, match="found for pictures in photos, and the index is of those"):
+        cutoffs.kept(index, "other", first.spec, "chi2")
+    cutoffs.keep(index, "other", [first])
+    assert cutoffs.kept(index, "other", first.spec, "chi2") == first
+    with pytest.raises(BadIndex, match="--distances cosine"):  # was for others
+        cutoffs.kept(index, "other", first.spec, "cosine")
+    cutoffs.keep(index, "photos", [replace(first, spec="made otherwise")])
     with pytest.raises(BadIndex, match="not 'mine:version=1'"):
         cutoffs.read(path, first.spec, "cosine")
 
@@ -226,7 +233,7 @@ def changed(**some: object) -> bytes:
         **{"steps": [0.5, 1], "probabilities": [0.9, 0.1], "brier": 0, "brier_skill": 0},
         "calibration_error": 0,
     }
-    return json.dumps({"format": 1, "cutoffs": [{**good, **some}]}).encode()
+    return json.dumps({"format": 2, "cutoffs": [{**good, **some}]}).encode()
 
 
 def test_a_file_by_hand_is_read(tmp_path: Path) -> None:
@@ -244,8 +251,8 @@ def test_a_file_by_hand_is_read(tmp_path: Path) -> None:
         b"[" * 100_000,
         b"9" * 5000,
         b'{"format": 2, "cutoffs": []}',
-        b'{"format": 1, "cutoffs": {}}',
-        b'{"format": 1, "cutoffs": [3]}',
+        b'{"format": 2, "cutoffs": {}}',
+        b'{"format": 2, "cutoffs": [3]}',
         changed(spec=None),
         changed(queries=True),
         changed(more=1),

@@ -53,6 +53,7 @@ BASE = ("--dataset", "items", "-d", "hsv", "hsv-regions", "--distances", "cosine
         ("--labels", "items"),
         ("--labels", "items", "--queries", "queries", "--level", "item"),
         ("--labels", "items", "--tune", "hsv+hsv-regions"),
+        ("--labels", "items", "--seed", "7", "--metrics", "map@3"),
         ("--labels", "edits"),
     ],
     ids=" ".join,
@@ -65,6 +66,8 @@ def test_our_own_runs_give_the_same_report(home: Path, run: Run, flags: tuple[st
         assert (home / "again" / name).read_bytes() == (home / "out" / name).read_bytes()
     pages = [(home / place / "report.html").read_text() for place in ("out", "again")]
     assert pages[0].count("data:image/jpeg") == pages[1].count("data:image/jpeg") > 10
+    assert all("<pre><code>cbir compare --dataset items" in page for page in pages)
+    assert "--from-runs out" in pages[1]
     assert not (home / "again/runs").exists()
 
 
@@ -156,6 +159,7 @@ def foreign(folder: Path, qrels: str, **runs: str) -> Path:
     [
         ("t1 doc 1\nt1 other 1", "t1 doc_1 doc_2 other"),  # names like items, which they are not
         ("1 1 1\n1 3 1\n2 1 1", "1 2 1 3\n2 3 1 2"),  # a query called like what is right for it
+        ("1 10 1\n1 11 1\n2 12 1\n3 1 1", "1 1 10 11\n2 2 12\n3 3 1"),  # numbers on both sides
         ("a x 2\na y 0\nb x 1", "a y x z\nb z y"),
     ],
 )
@@ -173,7 +177,8 @@ def test_foreign_runs_score_as_trec_eval_scores_them(
 
 
 def test_a_query_that_a_run_ranks_itself_does_not_count(tmp_path: Path, run: Run) -> None:
-    foreign(tmp_path / "theirs", "a b 1\nb a 1", x_dot_run="a a b c\nb b a c")
+    run_text = "a.jpg a.jpg b.jpg c.jpg\nb.jpg b.jpg a.jpg c.jpg"
+    foreign(tmp_path / "theirs", "a.jpg b.jpg 1\nb.jpg a.jpg 1", x_dot_run=run_text)
     done = run("compare", "--from-runs", "theirs", "--json", cwd=tmp_path)
     assert json.loads(done.stdout.splitlines()[0])["map"] == 1
     assert "2 times a run ranks the query itself, which does not count" in done.stderr
@@ -229,7 +234,7 @@ def test_a_place_that_is_not_there_is_told(home: Path, run: Run, flag: str) -> N
         {"systems": {"a\0b": {}}},
         {"systems": {"x" * 5000: {}}},
         {"systems": {"x": {}}},
-        {"format": 2},
+        {"format": 3},
     ],
     ids=lambda changes: str(changes)[:40],
 )

@@ -203,6 +203,11 @@ def test_what_is_wrong_is_one_of_our_errors(tmp_path: Path, photos: Path) -> Non
         match(photos, photos, "hsv", distance="cosine", min_similarity=2)
     with pytest.raises(BadSource, match="labels"):
         compare(photos, ["hsv"], labels=tmp_path / "labels.csv")
+    with pytest.raises(BadSource, match="no labels"):  # before anything is looked at
+        compare(tmp_path / "nowhere", labels="lables.csv")
+    (tmp_path / "labels.csv").write_text("query,item,grade\na,b,x\n")
+    with pytest.raises(BadSource, match="is no grade"):
+        compare(tmp_path / "nowhere", labels=tmp_path / "labels.csv")
     with pytest.raises(BadSpec, match="leave --queries away"):
         compare(tmp_path / "nowhere", labels="edits", queries=photos)
     with pytest.raises(BadSpec, match="did you mean mean"):

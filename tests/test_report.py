@@ -107,11 +107,12 @@ class TestVerdict:
             (system("b", 0.69, 900), "b", "describing 277 pictures a second against 80"),
             (system("b", 0.69, query_ms=0.1), "b", "0.100 ms a query against 1.00"),
             (system("b", 0.69, size=100), "b", "100 bytes a picture against 1,152"),
+            (system("b", 0.69, size=1100), "b", "1,100 bytes a picture against 1,152"),
             (system("b", 0.69, describe_per_s=20), "a", "against 19.0 of b with chi2"),
-            (system("b", 0.69, describe_per_s=95), "a", "none of them is cheaper"),
+            (system("b", 0.69, describe_per_s=95), "a", "none of them is clearly cheaper"),
             (system("b", 0.69, None, None, None), "a", "no cost was measured"),
             (system("b", 0.69, None, 0.1), "b", "0.100 ms a query"),
-            (system("b", 0.7), "a", "none of them is cheaper"),
+            (system("b", 0.7), "a", "none of them is clearly cheaper"),
         ],
     )
     def test_costs_decide_in_order(self, rival: System, reason: str, words: str) -> None:

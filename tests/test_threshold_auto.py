@@ -38,11 +38,10 @@ def done(run: Run, home: Path, *command: str | Path) -> Done:
 
 
 def test_the_promise_is_kept_on_items_that_had_no_part_in_it(home: Path, run: Run) -> None:
-    done(run, home, "index", "--dataset", "labelled")
-    told = done(run, home, "compare", "--dataset", "labelled", "--labels", "items", "-d", "hsv")
-    assert "cut-offs saved beside index.csv" in told.stderr
     done(run, home, "index", "--dataset", "other", "--index", "other.csv")
-    (home / "index.csv.cutoffs").rename(home / "other.csv.cutoffs")  # vectors of the same spec
+    flags = ("--labels", "items", "-d", "hsv", "--index", "other.csv")  # vectors of the same spec
+    told = done(run, home, "compare", "--dataset", "labelled", *flags)
+    assert "cut-offs saved beside other.csv" in told.stderr
     rates = {}
     for rate in (0.02, 0.2):
         flags = ("--limit", "999", "--threshold", f"auto:{rate}", "--no-montage", "--json")
@@ -91,6 +90,22 @@ def test_cutoffs_are_not_saved_beside_other_indexes(home: Path, run: Run) -> Non
     done(run, home, "compare", "--dataset", "labelled", "--labels", "items", "-d", "hsv")
     assert not (home / "index.csv.cutoffs").exists()
     assert (home / "results/compare/cutoffs/hsv-chi2.json").exists()
+
+
+def test_cutoffs_do_not_pass_to_other_pictures(home: Path, run: Run) -> None:
+    """A new index takes the place of the one that they were found for, and more of it is fine."""
+    flags = ("--dataset", "labelled", "--labels", "items", "-d", "hsv")
+    done(run, home, "index", "--dataset", "labelled")
+    done(run, home, "compare", *flags)
+    search = ("search", "--query", "stripes.png", "--threshold", "auto:0.1", "--no-montage")
+    (home / "labelled/more.png").write_bytes((home / "stripes.png").read_bytes())
+    done(run, home, "index", "--dataset", "labelled")
+    assert "threshold" in done(run, home, *search).stderr
+    done(run, home, "index", "--dataset", "other")
+    refused = run(*search, cwd=home)
+    assert refused.returncode == 2
+    words = "were found for pictures in labelled, and the index is of those in other; compare again"
+    assert words in refused.stderr
 
 
 def test_a_rate_that_nothing_can_promise_is_refused(home: Path, run: Run) -> None:

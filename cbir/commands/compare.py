@@ -106,9 +106,9 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--seed",
         type=_seed,
-        default=0,
         metavar="N",
-        help="another number draws other samples, halves and edits (default: %(default)s)",
+        help="another number draws other samples, halves and edits (default: 0, or that of the "
+        "saved runs)",
     )
     failures.add_failures(parser, beside="the results")
     options.add_max_megapixels(parser)
@@ -140,7 +140,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
             answer = compare(question, folder, settings, store, terminal.progress)
             with terminal.progress("writing the report"):
                 writing.write(folder, answer)
-        write_record(folder, answer, args.queries, args.seed)
+        write_record(folder, answer, args.queries)
     _say(terminal, answer, out)
     keep_cutoffs(args.index or (), answer, entries.recipes, terminal)
     listed_in = failures.listed(args, out, answer.failures)
@@ -187,7 +187,7 @@ def _from_runs(args: Namespace, question: Question, terminal: Terminal) -> int:
             answer = compare_runs(question, told, progress)
         with terminal.progress("writing the report"):
             writing.write(folder, answer)
-            write_record(folder, answer, args.queries, args.seed, is_report=True)
+            write_record(folder, answer, args.queries, is_report=True)
     _say(terminal, answer, out)
     return 0
 

@@ -55,7 +55,7 @@ def limit_of(
     from cbir.evaluation import cutoffs
 
     rate = _rate(threshold)
-    kept = cutoffs.read(cutoffs.beside(Path(path)), index.spec, distance)
+    kept = cutoffs.kept(Path(path), index.root_from(path), index.spec, distance)
     limit = kept.threshold(rate)
     terminal.note(
         f"threshold {limit:.4f}: of pairs that are not the same {rate:.3g} pass, of the same "
@@ -116,7 +116,7 @@ def keep_cutoffs(
         known = (one.cutoffs for one in answer.scored if one.cutoffs is not None)
         found = [one for one in known if one.spec == spec]
         if found:
-            cutoffs.keep(Path(path), found)
+            cutoffs.keep(Path(path), index.root_from(path), found)
             terminal.note(f"cut-offs saved beside {path}, for search.py --threshold auto")
         elif paths:
             terminal.note(f"no cut-offs for {path}: none were found for {spec}")

@@ -34,23 +34,25 @@ def compare_runs(question: Question, folder: Path, progress: Progress) -> Answer
     Right is what `question.labels` says, else the folder's qrels. `question.dataset`, which may be
     empty, is where the pictures to show are.
     """
-    metrics = tuple(dict.fromkeys([*ALWAYS, *question.metrics]))
+    record = read_record(folder)
+    before = record.metrics if record else ()
+    metrics = tuple(dict.fromkeys([*ALWAYS, *before, *question.metrics]))
     for name in metrics:
         metric(name)
-    record = read_record(folder)
+    seed = record.seed if record and question.seed is None else question.drawn_by
     saved = read_runs(folder, record, progress)
     labels = question.labels or qrels_of(folder)
     relevance = relevance_of_runs(labels, item_rule(question.rule), saved, record)
     runs = [run for run in saved.runs if not run.queries.keys().isdisjoint(relevance.queries)]
     notes = [*(record.about.warnings if record else ()), *_notes(saved.runs, relevance, record)]
-    scored = with_intervals(_scored(runs, relevance, record, metrics), relevance, question.seed)
+    scored = with_intervals(_scored(runs, relevance, record, metrics), relevance, seed)
     if not question.labels:  # else they are of other pairs
         scored = [replace(one, cutoffs=_kept(folder, one)) for one in scored]
     about = _about(question, labels, relevance, record, notes, folder)
     asking, gallery = _shown(question, record)
-    comparison = told(about, scored, relevance, question.seed)
+    comparison = told(about, scored, relevance, seed)
     shown = (record.shown_as, record.asked_as) if record else ({}, {})
-    return Answer(comparison, scored, relevance, asking, gallery, *shown)
+    return Answer(comparison, scored, relevance, asking, gallery, *shown, seed)
 
 
 def _scored(
@@ -155,7 +157,7 @@ def _about(
         about = replace(about, rate=question.rate)
     return replace(
         about,
-        command=question.command,
+        command=f"{about.command}\n{question.command}".strip(),
         queries=len(relevance.queries),
         warnings=notes,
         chance=chance(relevance, about.gallery),

@@ -55,6 +55,7 @@ class Answer:
     gallery: Source | None
     shown_as: Mapping[str, str]
     asked_as: Mapping[str, str]
+    seed: int
     failures: Sequence[Failure] = ()
 
 
@@ -108,13 +109,14 @@ def compare(
         )
         scored = _scored(question, bench, asked.candidates, watch)
     asked = asked._replace(notes=[*asked.notes, *_unfit(question, asked.candidates, scored)])
-    told_of = told(_about(question, asked), scored, asked.relevance, question.seed)
+    told_of = told(_about(question, asked), scored, asked.relevance, question.drawn_by)
     shown = (
         asked.relevance.shown_as(asked.sides.gallery),
         asked.askers.shown_as if asked.askers else {},
     )
     failed = {*gallery.failures, *asking.failures, *searched.failures, *asks.failures}
-    return Answer(told_of, scored, asked.relevance, asking, again, *shown, sorted(failed))
+    seed = question.drawn_by
+    return Answer(told_of, scored, asked.relevance, asking, again, *shown, seed, sorted(failed))
 
 
 def _collected(
@@ -149,7 +151,7 @@ def _asked(
     """What is right for whom; of a sum to be tuned, for the half that did not choose."""
     rule = rule_of(question.labels, question.rule)
     if question.aggregates and sides.same:
-        sides = dealt(sides, rule, question.seed)
+        sides = dealt(sides, rule, question.drawn_by)
     relevance = relevance_of(question.labels, sides, question.level, rule)
     notes = _notes(question, relevance, sides, searched, asks)
     if question.aggregates:
@@ -158,7 +160,7 @@ def _asked(
     if entries.tuning is None:
         return _Asked(sides, relevance, None, entries.candidates, notes)
     with means.watch("choosing weights"):
-        choice = entries.tuning.choose(relevance, asks, searched, sides, question.seed)
+        choice = entries.tuning.choose(relevance, asks, searched, sides, question.drawn_by)
     notes = [choice.note, *notes]
     return _Asked(sides, choice.relevance, None, choice.beside(entries.candidates), notes)
 
@@ -172,7 +174,7 @@ def _scored(
     if not found:
         names = ", ".join(one.typed for one in candidates)
         raise BadSpec(f"no distance that was named can compare the vectors of {names}")
-    return with_intervals(found, bench.relevance, question.seed)
+    return with_intervals(found, bench.relevance, question.drawn_by)
 
 
 def _unfit(
@@ -200,7 +202,7 @@ def _asking(
     if question.labels == EDITS:
         good = set(searched.ids)
         pictures = [picture for picture in searched.pictures if picture.id in good]
-        edited = Edited(gallery, sample(pictures, seed=question.seed), question.seed)
+        edited = Edited(gallery, sample(pictures, seed=question.drawn_by), question.drawn_by)
         return edited, list(edited.pictures())
     asking = open_dataset(question.queries or "", question.web)
     return asking, list(asking.pictures())

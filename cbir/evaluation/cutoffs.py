@@ -10,6 +10,7 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from cbir.errors import BadIndex, BadPicture, BadSpec
 from cbir.files import read_regular, regular, replacing
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".cutoffs"
 LARGEST_FILE = 1 << 20
 
@@ -100,28 +101,46 @@ def beside(index: Path) -> Path:
     return index.with_name(index.name + SUFFIX)
 
 
-def write(path: Path, several: Sequence[Cutoffs]) -> None:
-    """One file for several distances, whole or not at all."""
-    said = {"format": FORMAT, "cutoffs": [asdict(one) for one in several]}
+def write(path: Path, several: Sequence[Cutoffs], root: str | None = None) -> None:
+    """One file for several distances, whole or not at all. `root`: of the index that it is for."""
+    said = {"format": FORMAT, "root": root, "cutoffs": [asdict(one) for one in several]}
     text = json.dumps(said, sort_keys=True, allow_nan=False)
     with replacing(path) as file:
         file.write(text.encode("ascii") + b"\n")
 
 
-def keep(index: Path, found: Sequence[Cutoffs]) -> None:
+def keep(index: Path, root: str | None, found: Sequence[Cutoffs]) -> None:
     """Puts cut-offs of one spec beside an index. Those of other distances stay, if they fit it."""
-    path = beside(index)
-    try:
-        known = [one for one in _read(path) if one.spec == found[0].spec]
-    except BadIndex:  # there are none, or none that are of use
-        known = []
+    path, known = beside(index), list[Cutoffs]()
+    with suppress(BadIndex):  # there are none, or none that are of use
+        for_root, before = _read(path)
+        if for_root == root:
+            known = [one for one in before if one.spec == found[0].spec]
     new = {one.distance: one for one in [*known, *found]}
-    write(path, list(new.values()))
+    write(path, list(new.values()), root)
+
+
+def kept(index: Path, root: str | None, spec: str, distance: str) -> Cutoffs:
+    """The cut-offs beside an index of pictures in this folder; BadIndex if there are none for it.
+
+    An index of other pictures may have taken the place of the one that they were found for.
+    """
+    path = beside(index)
+    for_root, several = _read(path)
+    if for_root != root:
+        raise BadIndex(
+            f"the cut-offs in {path} were found for pictures in {for_root}, and the index is of "
+            f"those in {root}; compare again"
+        )
+    return _one(path, several, spec, distance)
 
 
 def read(path: Path, spec: str, distance: str) -> Cutoffs:
     """The cut-offs of vectors with this spec at this distance; BadIndex if the file has others."""
-    several = _read(path)
+    return _one(path, _read(path)[1], spec, distance)
+
+
+def _one(path: Path, several: Sequence[Cutoffs], spec: str, distance: str) -> Cutoffs:
     fitting = [one for one in several if one.spec == spec]
     if not fitting:
         theirs = several[0].spec if several else "nothing"
@@ -138,7 +157,7 @@ def read(path: Path, spec: str, distance: str) -> Cutoffs:
     )
 
 
-def _read(path: Path) -> list[Cutoffs]:
+def _read(path: Path) -> tuple[str | None, list[Cutoffs]]:
     try:
         if regular(str(path)).st_size > LARGEST_FILE:
             raise BadIndex(f"{path} is too large for cut-offs; compare again")
@@ -152,7 +171,9 @@ def _read(path: Path) -> list[Cutoffs]:
         said = json.loads(data)
         if not isinstance(said, dict) or said.get("format") != FORMAT:
             raise ValueError("no format that this version reads")
-        return [_checked(one) for one in _list(said.get("cutoffs"))]
+        if not isinstance(root := said.get("root"), str | None):
+            raise ValueError("no folder")
+        return root, [_checked(one) for one in _list(said.get("cutoffs"))]
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadIndex(f"{path} does not hold cut-offs; compare again") from error
 

@@ -36,6 +36,19 @@ def rule_of(labels: str, rule: str) -> ItemRule:
     return item_rule("folder" if labels == "folders" else rule)
 
 
+def check_labels(labels: str) -> None:
+    """BadSource if that is neither a way nor a file of labels; asked before the work."""
+    if labels not in WAYS:
+        read_labels(_label_file(labels))
+
+
+def _label_file(labels: str) -> Path:
+    path = Path(labels)
+    if not path.exists():
+        raise BadSource(f"there are no labels {labels!r}{did_you_mean(labels, [*WAYS])} or a file")
+    return path
+
+
 def relevance_of(
     labels: str, sides: Sides, level: Level = "picture", rule: ItemRule | None = None
 ) -> Relevance:
@@ -48,10 +61,7 @@ def relevance_of(
         return by_class(sides, rule, level)
     if labels == EDITS:
         return by_edits(sides, level, rule)
-    path = Path(labels)
-    if not path.exists():
-        raise BadSource(f"there are no labels {labels!r}{did_you_mean(labels, [*WAYS])} or a file")
-    return from_file(path, sides, level, rule)
+    return from_file(_label_file(labels), sides, level, rule)
 
 
 def by_class(sides: Sides, rule: ItemRule, level: Level = "picture") -> Relevance:

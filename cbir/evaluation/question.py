@@ -9,7 +9,7 @@ from cbir.catalogue import aggregates
 from cbir.downloads import Web
 from cbir.errors import BadSpec
 from cbir.evaluation import tuned
-from cbir.evaluation.labels import EDITS, rule_of
+from cbir.evaluation.labels import EDITS, check_labels, rule_of
 from cbir.evaluation.metrics import metric
 from cbir.evaluation.relevance import Level
 from cbir.evaluation.runs import DEPTH
@@ -26,6 +26,7 @@ class Question:
 
     `rate`: the share of false matches that cut-offs are told for. `web`: how tables of URLs are
     downloaded. With `aggregates`, items ask with all their pictures. `command` asks it all again.
+    `seed` is 0, or that of the saved runs, unless given.
     """
 
     dataset: str
@@ -40,9 +41,14 @@ class Question:
     aggregates: Sequence[str] = ()
     rate: float | None = None
     depth: int = DEPTH
-    seed: int = 0
+    seed: int | None = None
     web: Web | None = None
     command: str = "cbir compare"
+
+    @property
+    def drawn_by(self) -> int:
+        """The seed of all that is drawn by chance."""
+        return self.seed or 0
 
 
 class Entries(NamedTuple):
@@ -66,6 +72,7 @@ class Entries(NamedTuple):
         for name in metrics:
             metric(name)
         _check_together(question)
+        check_labels(question.labels)
         rule_of(question.labels, question.rule)
         return cls(candidates, tuning, metrics)
 

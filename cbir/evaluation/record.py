@@ -1,7 +1,7 @@
 """comparison.json: what the other files of a comparison don't say, so that it can be told again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from cbir.errors import BadPicture, BadSource
 from cbir.evaluation.comparing import Answer
 from cbir.evaluation.report import Comparison
 from cbir.evaluation.report.model import COST_FIELDS
+from cbir.evaluation.scoring import ALWAYS
 from cbir.files import read_regular, regular, replacing
 
 NAME = "comparison.json"
-FORMAT = 1
+FORMAT = 2
 MOST_NAMES, MOST_SEED = 10**9, 1 << 63
 COSTS_WITHIN = (1e-9, 1e12)
 LARGEST = 64 << 20
@@ -38,14 +39,15 @@ class Entry:
 class Record:
     """What a comparison was about, without its figures; its systems by their runs' names.
 
-    `asked_by`: the data set of the queries, where they have one of their own; `class_of`: each
-    query's class, where it has one; `shown_as`, `asked_as`: a picture of each
-    item that is ranked, or asks.
+    `asked_by`: the data set of the queries, where they have one of their own; `metrics`: those that
+    were asked for besides the usual; `class_of`: each query's class, where it has one; `shown_as`,
+    `asked_as`: a picture of each item that is ranked, or asks.
     """
 
     about: Comparison
     asked_by: str | None
     seed: int
+    metrics: Sequence[str]
     class_of: Mapping[str, str]
     shown_as: Mapping[str, str]
     asked_as: Mapping[str, str]
@@ -54,7 +56,7 @@ class Record:
 
 
 def write_record(
-    folder: Path, answer: Answer, asked_by: str | None, seed: int, is_report: bool = False
+    folder: Path, answer: Answer, asked_by: str | None, is_report: bool = False
 ) -> None:
     """Whole or not at all. `is_report`: it only tells about runs that are elsewhere."""
     about, relevance = answer.comparison, answer.relevance
@@ -69,7 +71,8 @@ def write_record(
         **{name: getattr(about, name) for name in TEXTS},
         "asked_by": asked_by,
         "gallery": about.gallery,
-        "seed": seed,
+        "seed": answer.seed,
+        "metrics": [name for name in answer.scored[0].values if name not in ALWAYS],
         "synthetic": about.synthetic,
         "warnings": list(about.warnings),
         "class_of": dict(zip(relevance.queries, relevance.classes or (), strict=False)),
@@ -94,14 +97,7 @@ def read_record(folder: Path) -> Record | None:
         return _checked(json.loads(read_regular(str(path))))
     except BadPicture as error:
         raise BadSource(f"can't read {path}: {error}") from error
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+    except NO_RECORD as error:
         raise BadSource(
             f"{path} is no record of a comparison; delete it to report on the runs alone"
         ) from error
@@ -124,6 +120,7 @@ def _checked(said: Any) -> Record:
         about,
         None if said["asked_by"] is None else _text(said["asked_by"]),
         _whole(said["seed"], MOST_SEED),
+        [_text(name) for name in said["metrics"]],
         _texts(said["class_of"]),
         _texts(said["shown_as"]),
         _texts(said["asked_as"]),

@@ -18,6 +18,7 @@ from cbir.evaluation.report.model import PICTURES
 from cbir.evaluation.runs import read_qrels, read_run
 from cbir.items import ItemRule
 from cbir.pipeline import Progress
+from cbir.sources.folder import ENDINGS as OF_PICTURES
 
 ENDINGS = (".trec", ".run", ".txt")
 QRELS = "qrels.trec"
@@ -60,7 +61,7 @@ def relevance_of_runs(
     asked = list(dict.fromkeys(query for run in saved.runs for query in run.queries))
     if Path(labels).is_file():
         return _judged(Path(labels), rule, saved, asked, record)
-    sides = Sides(asked, list(saved.names), same=_asks_itself(record))
+    sides = Sides(asked, list(saved.names), same=_asks_itself(record, asked))
     return _with_classes(relevance_of(labels, sides, "picture", rule), record)
 
 
@@ -79,7 +80,7 @@ def _judged(
     if not asked:
         raise BadSource(f"no run answers a query that {path} judges; the names must be equal")
     # Where the judges call a query right for itself, its name means something else.
-    same = _asks_itself(record) and not any(judged[query].get(query) for query in asked)
+    same = _asks_itself(record, asked) and not any(judged[query].get(query) for query in asked)
     silent = judged.keys() - {*asked}
     sides = Sides(asked, list(saved.names), same=same, failed=silent)
     found = relevance_of(str(path), sides, "picture", _itself if exact else rule)
@@ -134,9 +135,12 @@ def _rankings(path: Path, names: dict[str, int]) -> Iterator[tuple[str, Ranking]
         yield query, Ranking(order, -np.array([score for _, score in entries], np.float32))
 
 
-def _asks_itself(record: Record | None) -> bool:
-    """Whether queries are of the gallery; where nobody says so, an equal name means it."""
+def _asks_itself(record: Record | None, asked: Sequence[str]) -> bool:
+    """Whether queries are of the gallery. Where nobody says so, a picture's equal name means it.
+
+    Not so a number: the usual collections number queries and what is searched, each for itself.
+    """
     if record is None:
-        return True
+        return all(query.lower().endswith(OF_PICTURES) for query in asked)
     about = record.about
     return record.asked_by is None and not about.synthetic and about.unit == PICTURES

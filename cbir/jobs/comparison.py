@@ -61,7 +61,7 @@ def compare(
         answer = comparing.compare(question, folder, store=kept)
         if out is not None:
             writing.write(folder, answer)
-            write_record(folder, answer, question.queries, seed)
+            write_record(folder, answer, question.queries)
     return answer.comparison
 
 

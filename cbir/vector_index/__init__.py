@@ -79,9 +79,12 @@ class VectorIndex:
         """The index as a CSV with its sidecar, whole or not at all; it replaces only an index."""
         path = reading.followed(Path(path))
         reading.previous(path)
-        root = relative_root(self.root, path)
-        header = Header(self.spec, self.dim, self.distance, root, self.augmented)
+        header = Header(self.spec, self.dim, self.distance, self.root_from(path), self.augmented)
         write_files(path, header, lambda: self._pieces(self.keys))
+
+    def root_from(self, path: str | os.PathLike[str]) -> str | None:
+        """Where the pictures are, as seen from the folder of an index file."""
+        return relative_root(self.root, reading.followed(Path(path)))
 
     @property
     def dim(self) -> int:

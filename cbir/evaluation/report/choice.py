@@ -1,6 +1,7 @@
 """Which system to take: the highest map, or the cheapest that can't be told apart from it.
 
 Costs are measured with some noise, so that a system within half of the cheapest costs the same.
+Only sizes have none.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ class Cost(NamedTuple):
 
     value: Callable[[System], float | None]
     words: Callable[[System, System], str]
+    noise: float = SAME_COST
 
 
 class Saving(NamedTuple):
@@ -67,7 +69,7 @@ def _cheapest(best: System, rivals: list[System]) -> Choice:
         if len(values) < len(left) or len(left) == 1:
             continue
         known = True
-        limit = min(values) * SAME_COST
+        limit = min(values) * cost.noise
         dearer = [s for s, value in zip(left, values, strict=True) if value > limit]
         # How the highest was beaten says most; the rest need not be told.
         if dearer and best in left:
@@ -110,5 +112,5 @@ def _keeping(system: System, other: System) -> str:
 COSTS = (
     Cost(seconds_a_picture, _describing),
     Cost(lambda system: system.query_ms, _searching),
-    Cost(lambda system: system.bytes_per_picture, _keeping),
+    Cost(lambda system: system.bytes_per_picture, _keeping, noise=1),
 )

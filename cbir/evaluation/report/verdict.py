@@ -58,7 +58,7 @@ def _cost(choice: Choice) -> str:
     if choice.reason == "unknown":
         return "no cost was measured that would decide between them"
     if choice.saving is None:
-        return "none of them is cheaper"
+        return "none of them is clearly cheaper"
     cost, other = choice.saving
     than = cost.words(choice.system, other)
     if other is not choice.best:
