@@ -239,7 +239,7 @@ def test_a_data_set_elsewhere_has_its_path_s_digits(home: Path, cbir: Callable[.
         (["--item-rule", "folder"], "only one item, '.'"),
         (["--item-rule", "(zz)"], "finds no item in the name"),
         (["--item-rule", "stemm"], "did you mean stem"),
-        (["-d", "hsv", "mobilenet"], "one descriptor at a time"),
+        (["-d", "hsv", "-d", "mobilenet"], "one descriptor at a time"),
         (["--distance", "chi3"], "did you mean chi2"),
         (["--out", "test/images/stick.png"], "is no list of similar items"),
         (["--out", "data"], "that is a folder"),

@@ -509,7 +509,7 @@ def test_what_is_read_is_not_written_over(match: Match, folder: Path) -> None:
     ("flags", "words"),
     [
         ([], "name a descriptor"),
-        (["-d", "hsv", "mobilenet"], "unrecognized arguments: mobilenet"),
+        (["-d", "hsv", "mobilenet"], "belongs to no flag"),
         (["-d", ""], "no descriptor is called ''"),
         (["-d", "hvs"], "did you mean hsv"),
         (["-d", "hsv", "--min-similarity", "0.9"], "with chi2, give a threshold"),

@@ -58,8 +58,8 @@ def limit_of(
     kept = cutoffs.kept(Path(path), index.root_from(path), index.spec, distance)
     limit = kept.threshold(rate)
     terminal.note(
-        f"threshold {limit:.4f}: of pairs that are not the same {rate:.3g} pass, of the same "
-        f"{kept.found_at(rate):.0%} are found, as {kept.queries} labelled queries tell"
+        f"results up to {limit:.4f} away: {100 * rate:.3g}% of the wrong pairs pass, and "
+        f"{kept.found_at(rate):.0%} of the right ones, as {kept.queries} labelled queries tell"
     )
     return Limit(limit, kept)
 
@@ -105,7 +105,13 @@ def keep_cutoffs(
     """Beside each index the cut-offs of its spec; without paths, beside those of this data set."""
     from cbir.evaluation import cutoffs
 
-    for path in paths or _default_indexes(answer.gallery, recipes):
+    places = paths or _default_indexes(answer.gallery, recipes)
+    if not places and any(one.cutoffs for one in answer.scored):
+        terminal.note(
+            "no index of these pictures is here, so no cut-offs for search.py --threshold auto are "
+            "saved; index first, or name one by --index"
+        )
+    for path in places:
         index = VectorIndex.read(path)
         spec = index.spec
         if index.augmented:

@@ -64,7 +64,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> int:
     started = time.monotonic()
-    recipes = _recipes(args.descriptor or ["hsv"], args.plain)
+    typed = args.descriptor or ["hsv"]
+    recipes = _recipes(typed, args.plain)
     if args.plain and args.augment:
         raise Usage("--plain files have no place for the transforms of --augment; leave one away")
     paths = _paths(_index_path(args.index), recipes)
@@ -86,8 +87,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         listed_in = Path(args.failures) if args.failures else lists.place(paths[0].parent)
         lists.write(listed_in, everything, keep=bool(args.failures))
         written = [
-            _commit(terminal, writer, failures, started)
-            for writer, failures in zip(writers, failed, strict=True)
+            _commit(terminal, writer, name, failures, started)
+            for writer, name, failures in zip(writers, typed, failed, strict=True)
         ]
     if not any(written):
         raise BadSource(_nothing(args.dataset, everything, listed_in))
@@ -183,20 +184,24 @@ def _paths(index: Path, recipes: Sequence[AnyRecipe]) -> list[Path]:
 
 
 def _commit(
-    terminal: Terminal, writer: VectorIndexWriter, failures: Sequence[Failure], started: float
+    terminal: Terminal,
+    writer: VectorIndexWriter,
+    name: str,
+    failures: Sequence[Failure],
+    started: float,
 ) -> bool:
     """Makes an index visible and says what is in it; False if there was nothing to put in."""
     changes = writer.finish()
     if changes is None:
         return False
     took = seconds(started)
-    name = writer.recipe.name
     terminal.record(
         {"index": str(writer.path), "spec": writer.recipe.spec, **changes._asdict()}
         | {"failed": len(failures), "seconds": took}
     )
     detail = f"{changes.new} new, {changes.unchanged} unchanged, {changes.removed} removed"
-    terminal.note(
-        f"{writer.path}: {changes.pictures} pictures by {name} ({detail}) in {took:.1f} s"
-    )
+    if changes.removed and not changes.unchanged:
+        detail += ", which were all of an earlier index"
+    pictures = "1 picture" if changes.pictures == 1 else f"{changes.pictures} pictures"
+    terminal.note(f"{writer.path}: {pictures} by {name} ({detail}) in {took:.1f} s")
     return True

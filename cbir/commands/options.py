@@ -31,11 +31,23 @@ class Parser(argparse.ArgumentParser):
         looks = argparse.RawDescriptionHelpFormatter
         super().__init__(prog, None, description, epilog, formatter_class=looks, allow_abbrev=False)
 
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As usual; but a mistyped flag is told of before one that is missing because of that."""
+        for argument in args or ():
+            if argument == "--":  # what follows are no flags
+                break
+            flag = argument.split("=")[0]
+            if re.match(r"--[a-z]", flag) and flag not in self._option_string_actions:
+                self.error(f"unrecognized arguments: {flag}")
+        return super().parse_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (--?[\w-]+)", message)
         if unknown:
             flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
             message = f"there is no flag {unknown[1]}{_near(unknown[1], flags)}"
+        elif message.startswith("unrecognized arguments: "):
+            message = f"{message.partition(': ')[2]!r} belongs to no flag"
         raise Usage(f"{message} (cbir {self.prog.split()[-1]} --help shows what there is)")
 
 
@@ -71,7 +83,7 @@ def add_descriptors(parser: Parser, default: str = "hsv", several: str = "") -> 
         "-d",
         "--descriptor",
         action="extend",
-        nargs="+",
+        nargs="+" if several else 1,
         metavar="SPEC",
         help="what to describe pictures by, such as hsv, mobilenet or hsv:norm=l2 "
         f"(default: {default}){several}",

@@ -76,8 +76,11 @@ def by_class(sides: Sides, rule: ItemRule, level: Level = "picture") -> Relevanc
     def judge(query: int) -> Grades:
         return (answers == asked[query]).astype(np.int64)
 
-    example = f"{sides.queries[0]!r} is taken for {classes[0]!r}"
-    hint = f"{example}; if that is not meant, give a label file"
+    hint = (
+        f"{sides.queries[0]!r} is taken for {classes[0]!r}; if that is not meant, give a label file"
+    )
+    if {*classes, *names} == {"."}:
+        hint = "they lie in one folder, not in one for each kind; --labels items or edits may do"
     return assemble(sides, ranked, judge, classes, classes, hint)
 
 

@@ -57,5 +57,7 @@ def open_dataset(
             return Table(path, delimiter, image_column, web)
     if given.exists():
         raise BadSource(f"{text} is neither a folder nor a table ({', '.join(SUFFIXES)})")
+    if is_table(given) or len(given.parts) > 1:
+        raise BadSource(f"{text} is not there")
     named = sorted(p.name for p in SAMPLES.glob("*") if p.is_dir()) if SAMPLES.is_dir() else []
     raise BadSource(f"there is no folder or data set {text!r}{did_you_mean(text, named)}")
