@@ -64,7 +64,13 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--endpoint-url", metavar="U", help="an S3 server other than Amazon's (or AWS_ENDPOINT_URL)"
     )
-    options.add_web(parser)
+    options.add_connections(parser, "pictures")
+    parser.add_argument(
+        "--allow-local",
+        action="store_true",
+        help="pictures, and servers that theirs lead to, may have addresses of this machine and of "
+        "private networks",
+    )
     failures.add_failures(parser, beside="the pictures")
     options.add_output(parser)
 

@@ -110,16 +110,20 @@ def add_max_megapixels(parser: Parser) -> None:
     )
 
 
-def add_web(parser: Parser) -> None:
-    """Both flags about what a table may name, for commands that read tables or URLs."""
+def add_connections(parser: Parser, what: str = "pictures of a table") -> None:
     usual = Web()
     parser.add_argument(
         "--connections",
         type=_connections,
         metavar="N",
-        help=f"pictures of a table that are downloaded at a time (default: {usual.connections}, "
+        help=f"{what} that are downloaded at a time (default: {usual.connections}, "
         f"but {usual.per_host} from one server)",
     )
+
+
+def add_web(parser: Parser) -> None:
+    """Both flags about what a table may name, for commands that read tables or URLs."""
+    add_connections(parser)
     add_allow_local(parser, "table")
 
 
