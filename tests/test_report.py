@@ -29,11 +29,12 @@ from cbir.evaluation.report import (
 )
 from cbir.evaluation.report.intervals import intervals
 from cbir.evaluation.report.trade_off import AXES, front, trade_off
+from cbir.evaluation.report.verdict import doubt
 from cbir.images import decode
 from tests.conftest import encoded, picture
 
 HOSTILE = "<script>alert(1)</script>\"'|`*&amp;\n\u202egpj.exe"
-VOID = {"meta", "br", "img"}
+VOID = {"meta", "br", "img", "wbr"}
 
 
 def system(
@@ -119,6 +120,18 @@ class TestVerdict:
         said = verdict(comparison(system("a", 0.7), rival))
         assert said.startswith(f"For these pictures take {reason} with chi2: ")
         assert words in said
+
+    def test_the_head_of_the_page_says_what_doubt_there_is(self) -> None:
+        assert doubt(comparison(HSV, MOBILENET)) == ""
+        close = replace(HSV, metrics={"map": 0.88})
+        assert doubt(comparison(close, MOBILENET)) == (
+            "can't be told apart from the highest, mobilenet with cosine, and is cheaper"
+        )
+        dear = system("b", 0.69, describe_per_s=20)
+        assert doubt(comparison(system("a", 0.7), dear)) == "not told apart from b with chi2"
+        lost = replace(comparison(HSV, MOBILENET), chance=0.99)
+        assert doubt(lost) == "no better than a random order, as far as this tells"
+        assert f'<p class="doubt">{doubt(lost)}</p>' in page(lost, nothing, nothing)
 
     def test_whoever_is_told_apart_is_not_taken_however_cheap(self) -> None:
         cheap = system("cheap", 0.5, 10_000, 0.01, 10)

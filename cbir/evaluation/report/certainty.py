@@ -7,6 +7,9 @@ from cbir.evaluation.report.markup import Cell, folded, name, numbered, plain, s
 from cbir.evaluation.report.model import HEADLINE, Comparison, Pair, System
 from cbir.evaluation.report.numbers import p_value, probability, settled_by, signed
 
+BESIDE = 6
+"""With more systems their table is too wide to stand beside the plot."""
+
 
 def certainty(comparison: Comparison, chosen: System) -> str:
     """Every interval, and every system less every other one."""
@@ -22,10 +25,11 @@ def certainty(comparison: Comparison, chosen: System) -> str:
     )
     if comparison.groups:
         caption += (
-            f" Queries of the same of {comparison.groups:,} {comparison.drawn_as} are drawn "
-            "together, because they are alike."
+            f" Queries of one {comparison.drawn_as} are alike, so that they are drawn together: "
+            f"there are {comparison.groups:,} {comparison.drawn_as}s."
         )
-    both = f'<div class="sure">{plot}{_matrix(comparison, chosen)}</div>'
+    wide = " wide" if len(comparison.systems) > BESIDE else ""
+    both = f'<div class="sure{wide}">{plot}{_matrix(comparison, chosen)}</div>'
     details = folded("Every pair with its interval", _all_pairs(comparison.pairs))
     return section("How sure that is", caption, both, details)
 

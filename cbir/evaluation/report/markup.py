@@ -28,7 +28,8 @@ def name(text: str) -> str:
 
 def numbered(number: int, text: str) -> str:
     """A name with its number in the tables, by which plots and columns may call it."""
-    return f"<small>{number}</small> {name(text)}"
+    breaking = name(text).replace("+", "+<wbr>").replace("·", "·<wbr>")  # sums may be long
+    return f"<small>{number}</small> {breaking}"
 
 
 def table(

@@ -169,8 +169,8 @@ class Comparison:
 
     @property
     def drawn_as(self) -> str:
-        """What was drawn, where that was no single query: many of them."""
-        return "pictures" if self.synthetic else f"{self.classes}s"
+        """What was drawn, where that was no single query."""
+        return "picture" if self.synthetic else self.classes
 
     @property
     def ordered(self) -> list[System]:

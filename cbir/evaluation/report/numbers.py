@@ -86,7 +86,7 @@ def probability(value: float) -> str:
 
 def facts(comparison: Comparison) -> str:
     """What was compared on what, in words."""
-    drawn = f" of {comparison.groups:,} {comparison.drawn_as}" if comparison.groups else ""
+    drawn = f" of {comparison.groups:,} {comparison.drawn_as}s" if comparison.groups else ""
     counts = f"{comparison.queries:,} queries{drawn} on {comparison.gallery:,} {comparison.unit}"
     robustness = (
         "A robustness test on synthetic edits: it tells what a descriptor is blind to, not what "

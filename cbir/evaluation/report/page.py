@@ -22,7 +22,7 @@ from cbir.evaluation.report.numbers import (
 from cbir.evaluation.report.pictures import Thumbnails, examples
 from cbir.evaluation.report.style import STYLE
 from cbir.evaluation.report.trade_off import AXES, by_number, trade_off
-from cbir.evaluation.report.verdict import verdict
+from cbir.evaluation.report.verdict import doubt, verdict
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -61,14 +61,15 @@ def _header(comparison: Comparison, chosen: System) -> str:
     warnings = "".join(f"<li>{plain(warning)}</li>" for warning in comparison.warnings)
     return (
         f'<header><p class="eyebrow">cbir compare</p><h1>{plain(comparison.title)}</h1>'
-        f"<p>{plain(facts(comparison))}</p>{_answer(chosen)}"
+        f"<p>{plain(facts(comparison))}</p>{_answer(comparison, chosen)}"
         + (f'<ul class="warnings">{warnings}</ul>' if warnings else "")
         + "</header>"
     )
 
 
-def _answer(chosen: System) -> str:
-    """The one to take, with the figures that matter most."""
+def _answer(comparison: Comparison, chosen: System) -> str:
+    """The one to take, with the figures that matter most, and with what doubt there is."""
+    doubts = f'<p class="doubt">{plain(said)}</p>' if (said := doubt(comparison)) else ""
     between = "–".join(map(fraction, chosen.interval or ()))
     figures = [(HEADLINE, f"{fraction(chosen.quality)} <small>{between}</small>")]
     if "p@1" in chosen.metrics:
@@ -82,7 +83,7 @@ def _answer(chosen: System) -> str:
     listed = "".join(f"<div><dt>{term}</dt><dd>{value}</dd></div>" for term, value in figures)
     return (
         f'<div class="card answer"><p class="quiet">Take</p><p class="name">{name(chosen.words)}'
-        f'</p><dl class="figures">{listed}</dl></div>'
+        f'</p>{doubts}<dl class="figures">{listed}</dl></div>'
     )
 
 

@@ -40,6 +40,7 @@ section { margin-top: 52px; }
 .figures dt { color: var(--quiet); font-size: 13.5px; }
 .figures dd { margin: 0; font-size: 21px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .figures small { font-size: 14px; font-weight: 400; color: var(--quiet); }
+.answer .doubt { margin: -6px 0 16px; color: var(--bad); font-size: 15px; }
 .warnings { margin: 20px 0 0; padding: 14px 20px 14px 40px; font-size: 15px;
   overflow-wrap: anywhere; background: rgb(var(--tint) / 9%); border-radius: 10px; }
 .scroll { overflow-x: auto; background: linear-gradient(to right, var(--panel) 30%, transparent)
@@ -58,7 +59,7 @@ thead th.chosen { color: var(--accent); font-weight: 700; }
 tbody th { font-weight: 500; }
 th:first-child, td.word, th.word { text-align: left; }
 tbody th:first-child { position: sticky; left: 0; background: var(--panel); max-width: 34ch;
-  overflow: hidden; text-overflow: ellipsis; }
+  white-space: normal; overflow-wrap: break-word; }
 td.best { font-weight: 700; }
 td.headline { background: linear-gradient(rgb(var(--tint) / 60%) 0 0) 7px calc(100% - 3px)
   / calc((100% - 14px) * var(--share)) 3px no-repeat; }
@@ -75,6 +76,7 @@ td.same { color: var(--quiet); }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 .sure { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 5fr); gap: 20px;
   align-items: start; }
+.sure.wide { grid-template-columns: minmax(0, 1fr); } .sure.wide .plot { max-width: 480px; }
 .sure tbody th:first-child { max-width: 20ch; } .sure th, .sure td { padding: 9px 6px; }
 .sure table { font-size: 13.5px; } .sure th:first-child { padding-left: 12px; }
 .sure tr > :last-child { padding-right: 12px; }

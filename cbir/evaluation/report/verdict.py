@@ -14,6 +14,22 @@ def verdict(comparison: Comparison) -> str:
     return f"For these pictures{judged} take {name}: {why}."
 
 
+def doubt(comparison: Comparison) -> str:
+    """In a few words why the one to take is not simply the best; empty if it is."""
+    choice = choose(comparison)
+    if _near_chance(comparison, choice.best):
+        return "no better than a random order, as far as this tells"
+    if choice.reason == "few":
+        return "a first guess, as so few queries can't tell any two apart"
+    if choice.system is not choice.best:
+        return f"can't be told apart from the highest, {shown(choice.best.words)}, and is cheaper"
+    if choice.rivals:
+        count = len(choice.rivals)
+        others = shown(choice.rivals[0].words) if count == 1 else f"{count} others"
+        return f"not told apart from {others}"
+    return ""
+
+
 def _why(comparison: Comparison, choice: Choice) -> str:
     system, best = choice.system, choice.best
     queries = f"{comparison.queries:,} " + ("query" if comparison.queries == 1 else "queries")
