@@ -102,6 +102,21 @@ def test_folders() -> None:
     assert found.classes == ["dress", "hat"]
 
 
+@pytest.mark.parametrize("between", [",", ", ", ";", "\t", " | "])
+def test_labels_with_any_usual_delimiter(tmp_path: Path, between: str) -> None:
+    rows = (
+        ["query", "item", "grade"],
+        ["bag_q.jpg", "bag_1.jpg", "2"],
+        ["boot_q.jpg", "boot", "1"],
+    )
+    path = labels(tmp_path, "".join(between.join(row) + "\n" for row in rows))
+    if between == " | ":  # blanks after a cell are of it, but for the header's
+        path = labels(tmp_path, "query | item\nbag_q.jpg| bag_1.jpg\nboot_q.jpg| boot\n")
+    found = right(from_file(path, SIDES))
+    assert set(found["bag_q.jpg"]) == {"bag_1.jpg"}
+    assert set(found["boot_q.jpg"]) == {"boot_1.jpg", "boot_2.jpg", "boot_3.jpg"}
+
+
 def test_what_is_drawn_together() -> None:
     """Pictures of an item, and edits of a picture; but not the few kinds that there are."""
     many = [f"item{n // 2:02}_{n % 2}.jpg" for n in range(40)]

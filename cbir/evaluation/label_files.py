@@ -4,12 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from cbir.errors import BadPicture, BadSource
 from cbir.files import read_regular
+from cbir.tables.delimiters import GUESSES
 
 HIGHEST = 1000  # of all grades: nobody has more, and gains as large stay exact
 
@@ -33,7 +35,8 @@ class _Wrong(Exception):
 def read_labels(path: Path) -> list[Label]:
     """All labels of a file, whichever of the two it is; BadSource, with the line, if it is none."""
     text = _text(path)
-    lines = _csv_labels(text) if _has_header(text) else _trec_labels(text)
+    delimiter = _delimiter(text)
+    lines = _csv_labels(text, delimiter) if delimiter else _trec_labels(text)
     try:
         labels = list(lines)
     except _Wrong as error:
@@ -45,7 +48,7 @@ def read_labels(path: Path) -> list[Label]:
 
 def is_trec(path: Path) -> bool:
     """Whether a label file is qrels, whose names are meant exactly, and no CSV."""
-    return not _has_header(_text(path))
+    return not _delimiter(_text(path))
 
 
 def _text(path: Path) -> str:
@@ -61,16 +64,20 @@ def _columns(row: list[str]) -> list[str]:
     return [name.strip().lower() for name in row]
 
 
-def _has_header(text: str) -> bool:
-    try:
-        first = next(csv.reader(io.StringIO(text)), [])
-    except csv.Error:
-        return False
-    return {"query", "item"} <= set(_columns(first))
+def _delimiter(text: str) -> str | None:
+    """What stands between the names in a CSV's header; None where there is no such header."""
+    for delimiter in GUESSES:
+        with suppress(csv.Error):
+            first = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+            if {"query", "item"} <= set(_columns(first)):
+                return delimiter
+    return None
 
 
-def _csv_labels(text: str) -> Iterator[Label]:
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv_labels(text: str, delimiter: str) -> Iterator[Label]:
+    """Blanks before a cell are none of it, unless it stands in quotes."""
+    lines = io.StringIO(text, newline="")
+    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     columns = _columns(next(rows))
     query, item = columns.index("query"), columns.index("item")
     grade = columns.index("grade") if "grade" in columns else None

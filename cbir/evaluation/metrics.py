@@ -61,7 +61,7 @@ def metric(name: str) -> Metric:
     parts = re.fullmatch(r"([a-z]+)(?:@([1-9][0-9]{0,8}))?", name)
     kind = parts[1] if parts else name.split("@")[0]
     if kind not in FORMULAS:
-        raise BadSpec(f"no metric is called {name!r}{did_you_mean(kind, list(FORMULAS))}")
+        raise BadSpec(f"no metric is called {name!r}{did_you_mean(kind.lower(), list(FORMULAS))}")
     if parts is None:
         raise BadSpec(f"the metric {name!r} needs a whole number after the @, as in {kind}@10")
     if parts[2] is None and kind in ONLY_CUT:
