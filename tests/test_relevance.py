@@ -269,6 +269,12 @@ def test_what_could_not_be_described_is_passed_over(tmp_path: Path, name: str) -
     assert right(from_file(path, sides)) == right(by_class(SIDES, ITEM))
 
 
+def test_labels_of_a_broken_picture_say_so(tmp_path: Path) -> None:
+    path = labels(tmp_path, "query,item\nbag_q.jpg,cap_1.jpg\n")
+    with pytest.raises(BadSource, match=r"'cap_1\.jpg', which it names, could not be used"):
+        from_file(path, Sides(QUERIES, GALLERY, failed=["cap_1.jpg"]))
+
+
 def test_the_labels_of_the_sample_set() -> None:
     gallery = sorted(path.name for path in (ROOT / "data/dataset/shop").iterdir())
     queries = sorted(path.name for path in (ROOT / "queries").glob("*.jpg"))

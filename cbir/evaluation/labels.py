@@ -116,7 +116,9 @@ def from_file(
         places = ranked.places(np.array(found.pictures(label.name), np.intp))
         graded[label.query] += [(place, label.grade) for place in places]
     judge = _Listed([_row(graded.get(id, ())) for id in sides.queries], len(ranked.names))
-    return assemble(sides, ranked, judge, None, None, f"look into {path}")
+    lost = next((label.name for label in labels if label.name in found.failed), None)
+    broken = f"; {lost!r}, which it names, could not be used" if lost is not None else ""
+    return assemble(sides, ranked, judge, None, None, f"look into {path}{broken}")
 
 
 class _Names:
