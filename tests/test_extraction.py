@@ -168,13 +168,14 @@ def test_a_manifest_lists_each_picture_once(tmp_path: Path) -> None:
 
 
 def test_rows_that_name_no_picture_are_failures(tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text(f"id,product_id_model\n1,A\n,A\n2, \n{'9' * 300},A\n")
+    (tmp_path / "m.csv").write_text(f"id,product_id_model\n1,A\n,A\n2, \n{'9' * 300},A\n..,A\n")
     manifest = read_manifest(str(tmp_path / "m.csv"), URL, {})
     assert [one.stem for one in manifest.wanted] == ["A_1"]
     assert manifest.failures == [
         ("row 2 of the manifest", "it has no id"),
         ("row 3 of the manifest", "it has no product_id_model"),
         ("row 4 of the manifest", "its name would have more than 200 characters"),
+        ("row 5 of the manifest", "its id is '..'"),  # which would lead to another path
     ]
 
 

@@ -140,6 +140,12 @@ def test_pairs_are_those_of_the_command_line(shop: Path, tmp_path: Path, run: Ru
         duplicates(shop, "hsv")
 
 
+def test_a_notebook_shows_what_there_is(shop: Path) -> None:
+    assert set(cbir.__all__) < set(dir(cbir))
+    assert "import_module" not in dir(cbir)
+    assert "<VectorIndex of 123 pictures by hsv:bins=8x12x3" in repr(index(shop))
+
+
 def test_one_text_is_a_list_of_one(shop: Path) -> None:
     found = match(ROOT / "queries", shop, "hsv", threshold=0.005, columns="shop_name")
     assert [row.keys() for row in found.rows] == [{"shop_name", "distance"}] * 2
@@ -186,7 +192,7 @@ def test_what_is_wrong_is_one_of_our_errors(tmp_path: Path, photos: Path) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadSource, match="nothing could be described"):
         index(tmp_path / "empty")
-    with pytest.raises(BadSource, match="there is no folder"):
+    with pytest.raises(BadSource, match="nowhere is not there"):
         index(tmp_path / "nowhere")
     with pytest.raises(BadSpec, match="did you mean hsv"):
         index(photos, "hvs")
@@ -208,6 +214,11 @@ def test_what_is_wrong_is_one_of_our_errors(tmp_path: Path, photos: Path) -> Non
     (tmp_path / "labels.csv").write_text("query,item,grade\na,b,x\n")
     with pytest.raises(BadSource, match="is no grade"):
         compare(tmp_path / "nowhere", labels=tmp_path / "labels.csv")
+    with pytest.raises(BadSpec, match="no level is called"):
+        compare(photos, labels="items", level="foo")  # type: ignore[arg-type]
+    for name in (".", ""):
+        with pytest.raises(BadIndex, match="is no file's name"):
+            search(name, photos)
     with pytest.raises(BadSpec, match="leave --queries away"):
         compare(tmp_path / "nowhere", labels="edits", queries=photos)
     with pytest.raises(BadSpec, match="did you mean mean"):

@@ -18,7 +18,7 @@ from cbir.errors import BadPicture
 from cbir.images import decode
 from cbir.opencv import cv2
 from cbir.plots import Tile
-from cbir.sources import is_drawing
+from cbir.sources import Folder, is_drawing
 from cbir.types import Image, Picture
 
 RESULTS = Path("results")
@@ -69,6 +69,16 @@ class Sheets:
         """Refuses to draw in the place of one of these pictures."""
         if self.file and not is_drawing(self.file) and is_among(self.file, ids, root):
             raise Usage(f"--montage {self.file} is one of the pictures; give another name")
+
+    def keep_out(self, source: object) -> None:
+        """Refuses to draw among the pictures of a folder, which the next walk would take in."""
+        if self.file and isinstance(source, Folder):
+            place = os.path.realpath(self.file)
+            if os.path.commonpath([place, source.origin]) == source.origin:
+                raise Usage(
+                    f"--montage {self.file} would lie among the pictures of {source.root}; give a "
+                    "place outside"
+                )
 
     def shown(self, results: Sequence[Result]) -> Sequence[Result] | None:
         """Those of a query's results that are to be drawn; None if it is not drawn at all."""

@@ -43,6 +43,7 @@ def _similar(args: Namespace, terminal: Terminal) -> int:
     recipe = catalogues.recipe_of(args)
     source = open_dataset(args.dataset, options.web(args))
     sheets = Sheets(args, terminal)
+    sheets.keep_out(source)
     failures.check_place_of(args, sheets.files)
     catalogue, failed, everything = catalogues.describe(args, terminal, source, recipe, reuse=True)
     sheets.protect(everything, source.root)

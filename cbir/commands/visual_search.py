@@ -85,6 +85,7 @@ def _search(args: Namespace, terminal: Terminal) -> int:
         raise BadSource(_nothing(photos.failures))
     sheets = Sheets(args, terminal)
     sheets.protect(photos.named)
+    sheets.keep_out(source)
     failures.check_place_of(args, sheets.files)
     catalogue, failed, everything = catalogues.describe(
         args, terminal, source, recipe, args.augment, reuse=True, white=args.white_background

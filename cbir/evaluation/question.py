@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from cbir import distances
 from cbir.catalogue import aggregates
@@ -95,6 +95,8 @@ class Entries(NamedTuple):
 
 
 def _check_together(question: Question) -> None:
+    if question.level not in get_args(Level):
+        raise BadSpec(f"no level is called {question.level!r}; choose picture or item")
     if question.labels == EDITS and question.queries:
         raise BadSpec("edits make their own queries; leave --queries away")
     for name in question.aggregates:

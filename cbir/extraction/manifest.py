@@ -99,4 +99,6 @@ def _wanted(product: str, id: str, url: Template, values: Mapping[str, str]) -> 
     for name, value in ((PRODUCT, product), (ID, id)):
         if not value:
             raise BadPicture(f"it has no {name}")
+        if value in (".", ".."):  # no encoding keeps these from leading to another path
+            raise BadPicture(f"its {name} is {value!r}")
     return Wanted(stem(product, id), url.filled_url({**values, PRODUCT: product, ID: id}))

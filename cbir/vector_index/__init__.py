@@ -65,6 +65,8 @@ class VectorIndex:
     def read(cls, path: str | os.PathLike[str]) -> "VectorIndex":
         """The index in a file; BadIndex, with the reason, for what is not one."""
         path = reading.followed(Path(path))
+        if not path.name:
+            raise BadIndex(f"{str(path)!r} is no file's name")
         found = reading.load(path)
         index = cls.__new__(cls)
         index.beside = found
@@ -85,6 +87,9 @@ class VectorIndex:
     def root_from(self, path: str | os.PathLike[str]) -> str | None:
         """Where the pictures are, as seen from the folder of an index file."""
         return relative_root(self.root, reading.followed(Path(path)))
+
+    def __repr__(self) -> str:
+        return f"<VectorIndex of {len(self.pictures)} pictures by {self.spec}, {self.distance}>"
 
     @property
     def dim(self) -> int:
