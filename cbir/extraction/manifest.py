@@ -99,6 +99,7 @@ def _wanted(product: str, id: str, url: Template, values: Mapping[str, str]) -> 
     for name, value in ((PRODUCT, product), (ID, id)):
         if not value:
             raise BadPicture(f"it has no {name}")
-        if value in (".", ".."):  # no encoding keeps these from leading to another path
+        # No encoding keeps these from leading to another path.
+        if value in (".", "..") and name in url.fields:
             raise BadPicture(f"its {name} is {value!r}")
     return Wanted(stem(product, id), url.filled_url({**values, PRODUCT: product, ID: id}))
