@@ -158,6 +158,21 @@ def test_a_full_disk_is_one_line(duplicates: Duplicates, shop: Path, small_disk:
         assert done.stderr.count("\n") == 1
 
 
+def test_a_picture_in_a_sheet_s_place_is_somebody_s(duplicates: Duplicates, folder: Path) -> None:
+    mine = encoded(detailed(9))
+    duplicates("--dataset", "photos")
+    (OUT / "duplicates.jpg").write_bytes(mine)
+    duplicates("--dataset", "photos")
+    assert (OUT / "duplicates.jpg").read_bytes() == mine
+    assert (OUT / "duplicates-2.jpg").exists()
+    about = json.loads((OUT / "duplicates.json").read_text())
+    (OUT / "duplicates.json").write_text(json.dumps({**about, "sheets": ["duplicates.jpg"]}))
+    shutil.rmtree(folder / "old")
+    (folder / "large.jpg").unlink()
+    duplicates("--dataset", "photos")
+    assert (OUT / "duplicates.jpg").read_bytes() == mine
+
+
 def test_pictures_that_fail(duplicates: Duplicates, folder: Path) -> None:
     (folder / "broken.jpg").write_bytes(b"no picture")
     done = duplicates("--dataset", "photos")

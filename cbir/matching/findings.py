@@ -1,6 +1,7 @@
 """What a search for duplicates leaves behind: duplicates.json, and sheets to look at."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from cbir.errors import BadOutput, BadPicture
 from cbir.files import check_output, read_regular, replacing, why_no_output
 from cbir.matching.duplicates import Copy, Duplicates, Wanted
 from cbir.plots import write_image
+from cbir.sources import is_drawing
 from cbir.types import Image
 
 JSON = "duplicates.json"
@@ -73,7 +75,7 @@ def write(
     with replacing(out / JSON) as file:
         file.write(json.dumps(about, indent=1).encode() + b"\n")
     for name in earlier:
-        if out / name not in written:
+        if out / name not in written and is_drawing(out / name):  # else it is somebody's now
             (out / name).unlink(missing_ok=True)
     return written
 
@@ -93,6 +95,7 @@ def _free(out: Path, ours: Sequence[str], taken: Sequence[Path] = ()) -> Path:
     """The next name for a sheet that is free, or has been one of ours."""
     for number in range(1, 10_000):
         path = out / ("duplicates.jpg" if number == 1 else f"duplicates-{number}.jpg")
-        if path not in taken and (path.name in ours or not path.exists()):
+        ours_still = path.name in ours and is_drawing(path)
+        if path not in taken and (ours_still or not os.path.lexists(path)):
             return path
     raise BadOutput(f"{out} is full of pictures called duplicates")
