@@ -306,3 +306,12 @@ def test_the_same_bytes_put_there_by_somebody_else_are_theirs(root: Path, tmp_pa
     mover = moved(root, tmp_path / "away", group(root)[:2])
     assert mover.moved == []
     assert (root / "b.jpg").exists()
+
+
+def test_two_runs_that_find_half_a_line_cut_it_off_once(tmp_path: Path) -> None:
+    (tmp_path / "undo.sh").write_bytes(BEGIN + b"test ! -e /t/half")
+    scripts = [UndoScript(tmp_path), UndoScript(tmp_path)]
+    for script, name in zip(scripts, "ab", strict=True):
+        script.write_down(Path("/t") / name, Path("/old") / name)
+    lines = (tmp_path / "undo.sh").read_bytes().removeprefix(BEGIN).splitlines()
+    assert [line.split()[-1] for line in lines] == [b"/old/a", b"/old/b"]

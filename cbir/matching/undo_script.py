@@ -11,6 +11,11 @@ from typing import IO
 from cbir.errors import BadOutput, BadPicture
 from cbir.files import read_regular, sync_folder
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 NAME = "undo.sh"
 BEGIN = b"#!/bin/sh\n# cbir duplicates --move-to moved these; this puts them back.\n"
 LINE = re.compile(rb"#[^\n]*\n|(?:[^'\"\n]|'[^']*'|\"[^\"]*\")*\n")
@@ -27,6 +32,7 @@ class UndoScript:
     def __init__(self, folder: Path):
         self.path, lines, self._half = _found(folder)
         self._lines = set(lines)
+        self._end = sum(map(len, lines)) + self._half
 
     def knows(self, place: Path, old: Path) -> bool:
         """Whether this move was written down, by this run or an earlier one."""
@@ -36,8 +42,12 @@ class UndoScript:
         """The line that undoes a move to this place, and does nothing if there is none."""
         line = _line(place, old)
         with open(self.path, "ab", buffering=0) as file:
-            before = file.tell() - self._half
-            file.truncate(before)
+            if fcntl is not None:  # another run may write to it as well
+                fcntl.flock(file, fcntl.LOCK_EX)
+            before = file.seek(0, os.SEEK_END)
+            if self._half and before == self._end:  # else somebody has cut it off already
+                before -= self._half
+                file.truncate(before)
             self._half = 0
             try:
                 _write_all(file, line if before else BEGIN + line)
