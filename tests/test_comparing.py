@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from cbir import files, steps
+from cbir import steps
 from cbir.errors import BadSource, BadStore
 from cbir.evaluation import tuned
 from cbir.evaluation.comparing import Answer, compare
@@ -25,6 +25,7 @@ from cbir.evaluation.question import Question
 from cbir.evaluation.ranking import rank
 from cbir.evaluation.report import verdict
 from cbir.evaluation.tuning import Tuned
+from cbir.files import reading
 from cbir.pipeline import Settings
 from cbir.registry import register
 from cbir.store import Store
@@ -188,7 +189,7 @@ def test_a_comparison_that_is_killed_goes_on_where_it_was(
     )
     shutil.copytree(shop, pictures)
     count = len(list(pictures.iterdir()))
-    time.sleep(files.TICK_NS / 1e9)  # what has just changed has no stamp
+    time.sleep(reading.TICK_NS / 1e9)  # what has just changed has no stamp
     command = ["compare", "--dataset", pictures, "--labels", "items", "-d", spec]
     process = subprocess.Popen(
         [sys.executable, "-c", IMPATIENT, *map(str, command), "--store", store_file],

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cbir import __version__, files
+from cbir import __version__
 from cbir.downloads import Downloader, Fetched, Web
 from cbir.errors import BadPicture
+from cbir.files import reading
 from tests import web_server
 from tests.conftest import encoded, picture
 from tests.web_server import Behaviour, WebServer, in_turn, status
@@ -294,7 +295,7 @@ def test_a_file_is_read_where_that_is_allowed(
     url = path.as_uri()
     assert "%20" in url
     assert downloader.fetch(url) == Fetched(DATA, "")  # it has changed just now
-    monkeypatch.setattr(files, "TICK_NS", 0)
+    monkeypatch.setattr(reading, "TICK_NS", 0)
     fetched = downloader.fetch(url)
     assert fetched is not None
     assert fetched.stamp

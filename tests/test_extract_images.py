@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from cbir import files
 from cbir.__main__ import main
 from cbir.downloads import Web
 from cbir.extraction import Wanted, fetch_all, fetching
+from cbir.files import writing
 from tests.conftest import ROOT, Done, Run, encoded, picture
 from tests.test_extraction import aws, moto, put  # noqa: F401 - fixtures
 from tests.test_files import bound_by_permissions
@@ -428,7 +428,7 @@ def test_many_pictures_in_a_folder_are_looked_through_once(
     def never(path: Path) -> None:
         raise AssertionError("the whole folder was looked through for one picture")
 
-    monkeypatch.setattr(files, "sweep", never)
+    monkeypatch.setattr(writing, "sweep", never)
     wanted = [Wanted("A_1", server.give("p/1", PHOTO))]
     assert [one.new for one in fetch_all(wanted, tmp_path, Web(allow_local=True))] == [True]
     assert os.listdir(tmp_path) == ["A_1.jpg"]

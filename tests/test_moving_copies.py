@@ -172,7 +172,7 @@ def test_what_came_there_meanwhile_stays(
         raise PermissionError(1, "no links here")
 
     monkeypatch.setattr(UndoScript, "write_down", meanwhile)
-    monkeypatch.setattr("cbir.files.os.link", link if links else no_links)
+    monkeypatch.setattr("cbir.files.writing.os.link", link if links else no_links)
     mover = moved(root, other_disk)
     assert mover.moved == []
     assert all("there is a file at" in failure.reason for failure in mover.failures)
@@ -185,7 +185,7 @@ def test_a_disk_without_links(root: Path, tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError(1, "no links here")
 
     before = files(root)
-    monkeypatch.setattr("cbir.files.os.link", no_links)
+    monkeypatch.setattr("cbir.files.writing.os.link", no_links)
     assert len(moved(root, tmp_path / "away").moved) == 3
     assert set(files(tmp_path / "away")) == {*list(before)[1:], "undo.sh"}
     undone(tmp_path / "away")
@@ -234,7 +234,7 @@ def test_a_picture_that_another_program_removes_is_kept(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from cbir import files
+from cbir.files import writing
 from cbir.matching import moving, undo_script
 from tests.test_moving_copies import moved
 
@@ -252,13 +252,13 @@ if str(when) == "written-down":
 elif str(when) == "half-a-copy":
     moving.shutil.copyfileobj = half
 elif str(when) == "copied":
-    files._name = end
+    writing._name = end
 elif str(when) == "named":
     link = os.link
     def linked(path, place):
         link(path, place)
         end()
-    files.os.link = linked
+    writing.os.link = linked
 else:
     unlink = os.unlink
     moving.os.unlink = lambda path: end() if root in Path(path).parents else unlink(path)

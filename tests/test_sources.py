@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from cbir import files
 from cbir.errors import BadPicture, BadSource
+from cbir.files import reading
 from cbir.sources import Files, Folder, Table, open_dataset
 from cbir.sources.folder import ENDINGS
 from cbir.types import Failure, Picture, Source
@@ -141,14 +141,14 @@ def test_a_picture_that_has_just_changed_has_no_stamp(
     path = tmp_path / "a.jpg"
     path.write_bytes(b"1")
     assert next(iter(Folder(tmp_path).pictures())).stamp == ""
-    monkeypatch.setattr(files, "TICK_NS", 0)
+    monkeypatch.setattr(reading, "TICK_NS", 0)
     assert next(iter(Folder(tmp_path).pictures())).stamp.startswith("1-")
 
 
 def test_a_stamp_changes_when_the_picture_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "TICK_NS", 0)
+    monkeypatch.setattr(reading, "TICK_NS", 0)
     make(tmp_path, "a.jpg")
     (first,) = Folder(tmp_path).pictures()
     (same,) = Folder(tmp_path).pictures()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cbir import files
 from cbir.__main__ import main
+from cbir.files import reading
 from cbir.pipeline import Described, Settings, batching, describe
 from cbir.recipe import parse
 from cbir.sources import Folder
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """The command line in this process, where what has just changed counts as settled."""
-    monkeypatch.setattr(files, "TICK_NS", 0)
+    monkeypatch.setattr(reading, "TICK_NS", 0)
 
     def in_this_process(*arguments: str | Path) -> Done:
         capfd.readouterr()

@@ -109,13 +109,13 @@ def compare(
         )
         scored = _scored(question, bench, asked.candidates, watch)
     asked = asked._replace(notes=[*asked.notes, *_unfit(question, asked.candidates, scored)])
-    told_of = told(_about(question, asked), scored, asked.relevance, question.drawn_by)
+    seed = question.drawn_by
+    told_of = told(_about(question, asked), scored, asked.relevance, seed)
     shown = (
         asked.relevance.shown_as(asked.sides.gallery),
         asked.askers.shown_as if asked.askers else {},
     )
     failed = {*gallery.failures, *asking.failures, *searched.failures, *asks.failures}
-    seed = question.drawn_by
     return Answer(told_of, scored, asked.relevance, asking, again, *shown, seed, sorted(failed))
 
 
