@@ -101,7 +101,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     parser = Parser(prog=f"cbir {name}", description=command.__doc__, epilog=command.EXAMPLES)
     command.add_arguments(parser)
     args = parser.parse_args(arguments)
-    args.typed = list(arguments)
+    args.command, args.typed = name, list(arguments)
     terminal = Terminal(name, args.json, args.quiet)
     with terminal.listening():
         return command.run(args, terminal)

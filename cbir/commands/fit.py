@@ -63,7 +63,7 @@ def _fit(args: Namespace, terminal: Terminal) -> int:
     fitted = fit(catalogue, args.aggregate, args.number)
     with terminal.progress("comparing items") as told:
         model_file.write(out, _telling(fitted, len(catalogue.items), told), made_by, args.format)
-    listed_in = failures.listed(args, out.parent, failed)
+    listed_in = failures.listed(args, out.parent, failed, of=out)
     took = seconds(started)
     counts = {"items": len(catalogue.items), "failed": len(failed), "seconds": took}
     terminal.record({"model": str(out), **made_by, **counts})

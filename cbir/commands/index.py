@@ -84,8 +84,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         ]
         failed = _describe_all(args, source, recipes, writers, store, terminal)
         everything = sorted({failure for some in failed for failure in some})
-        listed_in = Path(args.failures) if args.failures else lists.place(paths[0].parent)
-        lists.write(listed_in, everything, keep=bool(args.failures))
+        listed_in = lists.listed(args, paths[0].parent, everything, of=_index_path(args.index))
         written = [
             _commit(terminal, writer, name, failures, started)
             for writer, name, failures in zip(writers, typed, failed, strict=True)
@@ -145,7 +144,7 @@ def _tell_of_backgrounds(terminal: Terminal, recipes: Sequence[AnyRecipe]) -> No
             )
 
 
-def _nothing(dataset: str, failures: Sequence[Failure], listed_in: Path) -> str:
+def _nothing(dataset: str, failures: Sequence[Failure], listed_in: Path | None) -> str:
     if not failures:
         return f"nothing to index in {dataset}: it holds no pictures"
     first = failures[0]

@@ -72,7 +72,7 @@ def _write(args: Namespace, terminal: Terminal) -> int:
     failures.check_place_of(args, {out})
     folder, table = _listed(args.folder, out.parent)
     changed = write_table(out, table, args.delimiter)
-    listed_in = failures.listed(args, out.parent, folder.failures)
+    listed_in = failures.listed(args, out.parent, folder.failures, of=out)
     counts = {"pictures": table.num_rows, "failed": len(folder.failures)}
     terminal.record({"table": str(out), **counts})
     terminal.note(f"{out}: {table.num_rows} pictures of {args.folder}")

@@ -151,7 +151,7 @@ def _match(args: Namespace, terminal: Terminal) -> int:
         with terminal.progress("writing the matrix") as progress:
             write_matrix(Path(args.matrix), left, right, wanted.distance, progress)
     _write(terminal, out, found, (left, right), columns)
-    listed_in = failures.listed(args, out.parent, failed)
+    listed_in = failures.listed(args, out.parent, failed, of=out)
     some = len(set(found.left.tolist()))
     terminal.note(
         f"{out}: {some} of the {left.fields.num_rows} rows of {names[0]} have a match among the "

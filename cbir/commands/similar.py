@@ -2,6 +2,7 @@
 
 import random
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from cbir.catalogue import Catalogue, nearest_pictures, similar
@@ -70,7 +71,8 @@ def _similar(args: Namespace, terminal: Terminal) -> int:
         ]
         sheets.add(item, Tile(first, "item", "", item), tiles)
     sheets.finish()
-    terminal.failures(failed, failures.listed(args, sheets.folder, failed))
+    of = Path(args.dataset)
+    terminal.failures(failed, failures.listed(args, sheets.folder, failed, of=of))
     return 1 if failed else 0
 
 

@@ -10,7 +10,7 @@ from cbir.catalogue import Catalogue, ItemHit, visual_search
 from cbir.commands import catalogues, failures, options
 from cbir.commands.montage import quiet_words
 from cbir.commands.options import Parser
-from cbir.commands.sheets import DRAWINGS_ARE_WHOLE, Sheets, add_montage, thumbnail
+from cbir.commands.sheets import DRAWINGS_ARE_WHOLE, Readable, Sheets, add_montage, thumbnail
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import store_to_read
 from cbir.commands.terminal import Terminal
@@ -21,7 +21,7 @@ from cbir.matching.nearness import nearness
 from cbir.pipeline import Described, describe
 from cbir.plots import Tile
 from cbir.recipe import AnyRecipe
-from cbir.sources import Files, Folder, Table, open_dataset
+from cbir.sources import Files, open_dataset
 from cbir.types import Failure
 
 EXAMPLES = """examples:
@@ -103,7 +103,7 @@ def _search(args: Namespace, terminal: Terminal) -> int:
             _draw(args, sheets, name, photos, near, items)
             found += 1
     failed = sorted({*failed, *photos.failures})
-    listed_in = failures.listed(args, sheets.folder, failed)
+    listed_in = failures.listed(args, sheets.folder, failed, of=Path(args.dataset))
     if not found:
         raise BadSource(_nothing(failed))
     sheets.finish()
@@ -156,7 +156,7 @@ def _draw(
     sheets: Sheets,
     name: str,
     photos: Files,
-    source: Folder | Table,
+    source: Readable,
     items: Sequence[ItemHit],
 ) -> None:
     shown = sheets.shown(items)
