@@ -27,7 +27,6 @@ FORMATS = {
     ".png": [],
     ".webp": [cv2.IMWRITE_WEBP_QUALITY, 92],
 }
-JPEGS = (".jpg", ".jpeg")
 TALLEST = 65_500  # pixels, JPEG's limit
 TALLEST_WEBP = 16_383
 MOST_SHOWN = 100
@@ -83,7 +82,7 @@ def write_image(path: Path, image: Image, results: bool = True) -> None:
     data = encoded.tobytes()
     make_folder(path.parent)
     with replacing(path) as file:
-        file.write(drawings.signed(data) if suffix in JPEGS else data)
+        file.write(drawings.signed(data))
     if results:
         drawings.mark(path.parent)
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cbir.images import decode
 from cbir.plots import write_image
 from cbir.sources import Folder, is_drawing
 from cbir.sources.drawings import COMMENT, MARK, mark, signed
@@ -26,6 +27,20 @@ def test_a_signed_picture_is_the_same_picture(tmp_path: Path) -> None:
         assert (decoded[0] == decoded[1]).all()
         (tmp_path / "a.jpg").write_bytes(made)
         assert is_drawing(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("ending", [".png", ".webp"])
+def test_other_formats_are_signed_too(tmp_path: Path, ending: str) -> None:
+    write_image(tmp_path / f"results/sheet{ending}", picture(1))
+    written = tmp_path / f"results/sheet{ending}"
+    assert is_drawing(written)
+    assert ids(tmp_path) == []
+    data = written.read_bytes()
+    plain = encoded(picture(1), ending, *([cv2.IMWRITE_WEBP_QUALITY, 92] * (ending == ".webp")))
+    assert len(data) > len(plain)
+    assert (decode(data) == decode(plain)).all()
+    (tmp_path / f"results/mine{ending}").write_bytes(plain)
+    assert ids(tmp_path) == [f"results/mine{ending}"]
 
 
 def test_what_is_no_drawing(tmp_path: Path) -> None:

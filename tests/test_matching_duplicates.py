@@ -18,9 +18,11 @@ from cbir.distances import candidates
 from cbir.images import decode
 from cbir.images.transforms import TRANSFORMS
 from cbir.matching import grouping, tangents
-from cbir.matching.aligning import SIDE, aligned_distances
+from cbir.matching.aligning import SIDE, aligned
 from cbir.matching.by_distance import ByDistance
-from cbir.matching.by_thumbnails import THUMBNAIL, TURNS
+from cbir.matching.by_thumbnails import DIFFERENT, THUMBNAIL, TURNS
+from cbir.matching.details import DETAIL
+from cbir.matching.differing import differences
 from cbir.matching.duplicates import WITHIN, Copy, Duplicates, find_duplicates, wanted
 from cbir.matching.grouping import grouped, having_copies
 from cbir.matching.searched import Searched
@@ -154,6 +156,91 @@ def test_other_pictures_of_the_same_thing_are_no_copies(shop: Path, tmp_path: Pa
     assert found_in(shop, tmp_path, augment=True).groups == []
 
 
+# --- pages of one frame
+
+
+WORDS = "the of and to in is that for it as was with be by on not he his but at"
+
+
+def page(seed: int, lines: int = 9) -> Image:
+    """A slide: all have the same frame, and some lines of their own."""
+    random = np.random.default_rng(seed)
+    image = np.full((540, 960, 3), 255, np.uint8)
+    image[:70] = (40, 70, 150)
+    image[:, :160] = (225, 225, 232)
+    for row in range(6):
+        place = (20, 120 + 60 * row)
+        cv2.putText(image, f"Item {row}", place, 0, 0.8, (60, 60, 60), 1, cv2.LINE_AA)
+    for row in range(lines):
+        words = " ".join(random.choice(WORDS.split(), 8))
+        place = (190, 130 + 45 * row)
+        cv2.putText(image, words, place, 0, 0.9, (50, 50, 50), 1, cv2.LINE_AA)
+    return image
+
+
+def test_pages_of_one_frame_are_no_copies(tmp_path: Path) -> None:
+    """Though on thumbnails many are nearer than copies are; and copies among them are found."""
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    images = [page(seed) for seed in range(12)]
+    for number, image in enumerate(images):
+        (folder / f"{number:02}.png").write_bytes(encoded(image, ".png"))
+    thumbnails = np.stack([thumbnail(image) for image in images])
+    a, b = np.triu_indices(len(images), 1)
+    near = aligned(thumbnails[a], thumbnails[b], WITHIN).distances <= WITHIN
+    assert near.mean() > 0.3
+    assert found_in(folder, tmp_path).groups == []
+    (folder / "03-half.jpg").write_bytes(scaled(images[3], 0.5, 80))
+    (folder / "07-cut.jpg").write_bytes(encoded(cut(images[7], *4 * [0.05])))
+    (folder / "09-mirrored.jpg").write_bytes(
+        encoded(np.ascontiguousarray(images[9][:, ::-1]), ".jpg", QUALITY, 60)
+    )
+    groups = [["03.png", "03-half.jpg"], ["07.png", "07-cut.jpg"]]
+    assert names(found_in(folder, tmp_path)) == groups
+    turned = names(found_in(folder, tmp_path, augment=True))
+    assert turned == [*groups, ["09.png", "09-mirrored.jpg"]]
+
+
+def names(found: Duplicates) -> list[list[str]]:
+    return [[copy.photo.id for copy in group] for group in found.groups]
+
+
+def test_whoever_takes_more_for_a_copy_takes_more_in_detail(tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for seed in range(2):
+        (folder / f"{seed}.png").write_bytes(encoded(page(seed, 3), ".png"))
+    assert found_in(folder, tmp_path).groups == []
+    assert len(found_in(folder, tmp_path, within=10 * WITHIN).groups) == 1
+
+
+def test_details_differ_where_something_else_is() -> None:
+    """Whatever the brightness, and however large they are; not where nothing is different."""
+    photo = detailed(3, 640, 480)
+    other = photo.copy()
+    cv2.circle(other, (420, 330), 22, (255, 255, 255), -1)
+    brighter = np.clip(photo * 1.15 + 8, 0, 255).astype(np.uint8)
+    small = cv2.resize(photo, (80, 60), interpolation=cv2.INTER_AREA)
+    assert differ(photo, other) > 0.8
+    assert differ(other, cut(photo, *4 * [0.05])) > 0.8
+    assert differ(photo, photo) == pytest.approx(0, abs=1e-4)
+    assert differ(photo, brighter) < DIFFERENT
+    assert differ(photo, cut(photo, *4 * [0.05])) < DIFFERENT / 2
+    assert differ(small, photo) < DIFFERENT / 2
+    tiny = cv2.resize(other, (28, 21), interpolation=cv2.INTER_AREA)
+    assert differ(tiny, photo) == 0, "too small to be looked at closely"
+
+
+def differ(a: Image, b: Image) -> float:
+    at = aligned(thumbnail(a)[None], thumbnail(b)[None], 1.0)
+    details = [DETAIL.prepare(one).reshape(1, 128, 128).astype(np.float32) for one in (a, b)]
+    side = np.array([min(*a.shape[:2], *b.shape[:2])])
+    (there,) = differences(*details, side, at, DIFFERENT)
+    back = at._replace(other_way=~at.other_way)
+    assert differences(*details[::-1], side, back, DIFFERENT)[0] == there
+    return float(there)
+
+
 # --- how far copies are
 
 
@@ -163,8 +250,8 @@ def test_thumbnails_are_laid_over_each_other() -> None:
     for edges in ([0.05] * 4, [0.05, 0, 0.05, 0], [0, 0.08, 0, 0], [0.02, 0.03, 0, 0.05]):
         part = thumbnail(cut(image, *edges))
         (plain,) = 1 - np.einsum("nxyc,nxyc->n", whole[None], part[None])
-        (there,) = aligned_distances(whole[None], part[None], WITHIN)
-        (back,) = aligned_distances(part[None], whole[None], WITHIN)
+        (there,) = aligned(whole[None], part[None], WITHIN).distances
+        (back,) = aligned(part[None], whole[None], WITHIN).distances
         assert plain > 0.02
         assert there == pytest.approx(back, abs=1e-6)
         assert there < WITHIN / 2
@@ -173,7 +260,7 @@ def test_thumbnails_are_laid_over_each_other() -> None:
 def test_whatever_the_brightness_and_contrast() -> None:
     image = thumbnail(detailed(1))
     brighter = (2 * image + 0.01).astype(np.float32)
-    assert aligned_distances(image[None], brighter[None], WITHIN)[0] == pytest.approx(0, abs=1e-5)
+    assert aligned(image[None], brighter[None], WITHIN).distances[0] == pytest.approx(0, abs=1e-5)
 
 
 def test_others_and_plain_surfaces_are_far() -> None:
@@ -181,9 +268,9 @@ def test_others_and_plain_surfaces_are_far() -> None:
     flat = np.stack([thumbnail(np.full((90, 90, 3), value, np.uint8)) for value in (0, 128, 255)])
     everything = np.concatenate([images, flat])
     a, b = np.triu_indices(len(everything), 1)
-    assert aligned_distances(everything[a], everything[b], WITHIN).min() > 0.05
-    assert (1 - aligned_distances(images, images, WITHIN)).min() == pytest.approx(1, abs=1e-5)
-    assert aligned_distances(images[:0], images[:0], WITHIN).shape == (0,)
+    assert aligned(everything[a], everything[b], WITHIN).distances.min() > 0.05
+    assert (1 - aligned(images, images, WITHIN).distances).min() == pytest.approx(1, abs=1e-5)
+    assert aligned(images[:0], images[:0], WITHIN).distances.shape == (0,)
 
 
 def test_candidates_hold_the_copies() -> None:
@@ -264,6 +351,7 @@ def test_groups_are_those_of_brute_force(
     with pytest.MonkeyPatch.context() as patch, near_by(folder) as near:
         patch.setattr(Searched, "TOGETHER", 5)
         patch.setattr(grouping, "ASKED_AT_ONCE", 7)
+        patch.setattr(grouping, "SETTLED_AT_ONCE", 3)
         likeness = near(vectors, within)
         far = np.array(
             [

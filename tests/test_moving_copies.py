@@ -110,26 +110,64 @@ def test_a_full_disk_from_the_beginning(root: Path, small_disk: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    names=st.lists(st.text("a '\"\n#$;é", min_size=1, max_size=9), min_size=1, max_size=4),
+    names=st.lists(
+        st.text("a '\"\n#$;é", min_size=1, max_size=9), min_size=1, max_size=4, unique=True
+    ),
     data=st.data(),
 )
 def test_half_a_line_is_cut_off(names: list[str], data: st.DataObject) -> None:
     """Wherever a power cut ended it; names hold quotes and line breaks."""
     with tempfile.TemporaryDirectory() as folder:
-        script = UndoScript(Path(folder))
+        new = Path(folder)
+        script = UndoScript(new)
         sizes = [0]
         for name in names:
-            script.write_down(Path("/new") / name, Path("/old") / name)
+            script.write_down(new / name, Path("/old") / name)
             sizes.append(script.path.stat().st_size)
         whole = script.path.read_bytes()
         kept = data.draw(st.integers(max(sizes[-2], len(BEGIN)), len(whole) - 1))
         script.path.write_bytes(whole[:kept])
-        again = UndoScript(Path(folder))
-        assert not again.knows(Path("/new") / names[-1], Path("/old/none"))
-        again.write_down(Path("/new") / names[-1], Path("/old") / names[-1])
+        again = UndoScript(new)
+        assert not again.knows(new / names[-1], Path("/old/none"))
+        again.write_down(new / names[-1], Path("/old") / names[-1])
         assert again.path.read_bytes() == whole
-        known = UndoScript(Path(folder))
-        assert all(known.knows(Path("/new") / name, Path("/old") / name) for name in names)
+        known = UndoScript(new)
+        assert all(known.knows(new / name, Path("/old") / name) for name in names)
+
+
+def run_undo(target: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", target / "undo.sh"], capture_output=True, text=True)
+
+
+def test_it_says_what_it_put_back(root: Path, tmp_path: Path) -> None:
+    """Also where the folder has been moved since; what can't be put back is told, and stays."""
+    before = files(root)
+    moved(root, tmp_path / "away")
+    away = (tmp_path / "away").rename(tmp_path / "it's elsewhere")
+    (root / "b.jpg").write_bytes(b"mine")
+    (away / "old/c d.jpg").unlink()
+    done = run_undo(away)
+    assert (done.returncode, done.stdout) == (1, "1 put back, 2 not\n")
+    gone, occupied = sorted(done.stderr.splitlines(), reverse=True)
+    assert gone.endswith("c d.jpg: not put back: it is gone")
+    assert occupied.endswith(f"b.jpg: not put back: there is a file at {root / 'b.jpg'}")
+    assert files(away).keys() == {"b.jpg", "undo.sh"}
+    (root / "b.jpg").unlink()
+    (root / "old/c d.jpg").write_bytes(before["old/c d.jpg"])
+    done = run_undo(away)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 put back, 0 not\n", "")
+    assert files(root) == before
+
+
+def test_a_second_round_leaves_no_second_lines(root: Path, tmp_path: Path) -> None:
+    before = files(root)
+    moved(root, tmp_path / "away")
+    script = (tmp_path / "away/undo.sh").read_bytes()
+    undone(tmp_path / "away")
+    moved(root, tmp_path / "away")
+    assert (tmp_path / "away/undo.sh").read_bytes() == script
+    undone(tmp_path / "away")
+    assert files(root) == before
 
 
 def test_other_people_s_scripts_stay(tmp_path: Path) -> None:
@@ -204,13 +242,32 @@ def test_a_picture_that_changes_while_it_is_copied_stays(
         (root / "b.jpg").unlink()
         (root / "b.jpg").write_bytes(b"a new one")
 
-    copies = group(root)[:2]
+    before, copies = files(root), group(root)[:2]
     monkeypatch.setattr(moving.shutil, "copyfileobj", changing)
     mover = moved(root, other_disk, copies)
     (failure,) = mover.failures
     assert "it has changed" in failure.reason
+    assert f"as it was, it is at {other_disk / 'b.jpg'}" in failure.reason
     assert (root / "b.jpg").read_bytes() == b"a new one"
-    assert set(files(other_disk)) == {"undo.sh"}
+    assert files(other_disk)["b.jpg"] == before["b.jpg"]
+
+
+def test_a_picture_that_is_replaced_while_it_is_moved_stays(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def replaced(path: Path, place: Path) -> None:
+        link(path, place)
+        (root / "new").write_bytes(b"a new one")
+        os.replace(root / "new", path)
+
+    before, copies = files(root), group(root)[:2]
+    monkeypatch.setattr("cbir.matching.moving.os.link", replaced)
+    (failure,) = moved(root, tmp_path / "away", copies).failures
+    assert "it has changed" in failure.reason
+    assert (root / "b.jpg").read_bytes() == b"a new one"
+    assert (tmp_path / "away/b.jpg").read_bytes() == before["b.jpg"]
 
 
 def test_a_picture_that_another_program_removes_is_kept(
@@ -309,9 +366,9 @@ def test_the_same_bytes_put_there_by_somebody_else_are_theirs(root: Path, tmp_pa
 
 
 def test_two_runs_that_find_half_a_line_cut_it_off_once(tmp_path: Path) -> None:
-    (tmp_path / "undo.sh").write_bytes(BEGIN + b"test ! -e /t/half")
+    (tmp_path / "undo.sh").write_bytes(BEGIN + b"back ha")
     scripts = [UndoScript(tmp_path), UndoScript(tmp_path)]
     for script, name in zip(scripts, "ab", strict=True):
-        script.write_down(Path("/t") / name, Path("/old") / name)
+        script.write_down(tmp_path / name, Path("/old") / name)
     lines = (tmp_path / "undo.sh").read_bytes().removeprefix(BEGIN).splitlines()
     assert [line.split()[-1] for line in lines] == [b"/old/a", b"/old/b"]

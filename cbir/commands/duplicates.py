@@ -1,5 +1,6 @@
 """Find pictures that a data set has several times, as they are or nearly so. Nothing is deleted."""
 
+import os
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -8,17 +9,19 @@ from pathlib import Path
 from cbir import distances
 from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
-from cbir.commands.sheets import thumbnail
+from cbir.commands.sheets import Readable, thumbnail
+from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal
+from cbir.commands.thumbnails import hurried
 from cbir.errors import BadSource
 from cbir.matching import findings
 from cbir.matching.contact_sheets import GROUPS_A_SHEET, MOST_SHEETS, sheets, size, words
-from cbir.matching.duplicates import WITHIN, Duplicates, Wanted, find_duplicates, wanted
+from cbir.matching.duplicates import WITHIN, Copy, Duplicates, Wanted, find_duplicates, wanted
 from cbir.matching.moving import Mover, check_target
 from cbir.pipeline import Settings
 from cbir.recipe import parse
-from cbir.sources import Folder, Table, open_dataset
+from cbir.sources import Folder, Table, fetched_once, open_dataset
 from cbir.types import Failure
 
 EXAMPLES = """examples:
@@ -38,8 +41,9 @@ def add_arguments(parser: Parser) -> None:
         "--descriptor",
         metavar="SPEC",
         help="compare by this descriptor (default: by thumbnails that are laid over each other, "
-        "which finds copies that are scaled, compressed, or cut by 5%%; pictures of one colour "
-        "are copies only if their bytes are the same)",
+        "which finds copies that are scaled, compressed, or cut by 5%%, and tells slides of "
+        "one frame apart unless they differ in a line of small text at most; pictures of one "
+        "colour are copies only if their bytes are the same)",
     )
     parser.add_argument(
         "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
@@ -73,41 +77,53 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    with told_when_stopped("the findings are whole, as they were or new", args):
+        return _duplicates(args, terminal)
+
+
+def _duplicates(args: Namespace, terminal: Terminal) -> int:
     how = _wanted(args)
     out = _folder("--out", args.out)
-    source = open_dataset(args.dataset, options.web(args))
+    dataset = open_dataset(args.dataset, options.web(args))
+    _keep_out(out, dataset)
     findings.check_folder(out)
-    if args.failures:
-        failures.check_place(Path(args.failures), {out / findings.JSON})
-    target = _target(args, source)
+    failures.check_place_of(args, {out / findings.JSON})
+    target = _target(args, dataset)
+    # Pictures at URLs are wanted up to three times.
+    source = fetched_once(dataset, out)
     settings = Settings(
         max_pixels=round(args.max_megapixels * 1e6), without_store=without_store(args, terminal)
     )
     with opened_store(args, terminal) as store, terminal.without_chatter():
         found = find_duplicates(source, how, settings, out, store, terminal.progress)
-        if store is not None and source.complete:
+        if store is not None and dataset.complete:
             walked = [picture.id for picture in found.pictures]
-            finish_store(store, args, terminal, source.origin, walked)
+            finish_store(store, args, terminal, dataset.origin, walked)
         if not found.described:
             raise BadSource(_nothing(args.dataset, found))
-        written = _write(args, terminal, source, how, found, out)
-        if isinstance(source, Table):  # which may have been asked again, for sizes and drawings
-            source.close()
+        with hurried(source) as near:
+            written = _write(args, terminal, near, how, found, out)
     for number, copies in enumerate(found.groups, start=1):
-        terminal.record(findings.record(copies))
-        terminal.result(f"group {number}")
-        for copy in copies:
-            photo = copy.photo
-            shown = f"{photo.width}×{photo.height}"
-            terminal.result(
-                f"{shown:>12}  {size(photo.bytes):>8}  {photo.id}  {words(copy)}".rstrip()
-            )
+        _print(terminal, number, copies)
     _summary(terminal, found, out, written)
-    left_out = [*found.failures, *_moved(terminal, source, found, target)]
-    listed_in = Path(args.failures) if args.failures else failures.place(out)
-    failures.write(listed_in, left_out, keep=bool(args.failures))
-    terminal.failures(left_out, listed_in)
+    left_out = [*found.failures, *_moved(terminal, dataset, found, target)]
+    terminal.failures(left_out, failures.listed(args, out, left_out))
     return 1 if left_out else 0
+
+
+def _keep_out(out: Path, dataset: Folder | Table) -> None:
+    """Below the data set results are passed over by walks; in it they would be pictures of it."""
+    if isinstance(dataset, Folder) and os.path.realpath(out) == dataset.origin:
+        raise Usage(f"--out {out} is the data set itself; give a folder of its own")
+
+
+def _print(terminal: Terminal, number: int, copies: Sequence[Copy]) -> None:
+    terminal.record(findings.record(copies))
+    terminal.result(f"group {number}")
+    for copy in copies:
+        photo = copy.photo
+        shown = f"{photo.width}×{photo.height}"
+        terminal.result(f"{shown:>12}  {size(photo.bytes):>8}  {photo.id}  {words(copy)}".rstrip())
 
 
 def _folder(flag: str, text: str) -> Path:
@@ -146,7 +162,7 @@ def _wanted(args: Namespace) -> Wanted:
 def _write(
     args: Namespace,
     terminal: Terminal,
-    source: Folder | Table,
+    source: Readable,
     how: Wanted,
     found: Duplicates,
     out: Path,
@@ -158,6 +174,9 @@ def _write(
 
 
 def _summary(terminal: Terminal, found: Duplicates, out: Path, written: Sequence[Path]) -> None:
+    if found.links:
+        names = "1 name is" if found.links == 1 else f"{found.links} names are"
+        terminal.note(f"{names} a link to a file that has another name here, and no copy")
     if not found.groups:
         terminal.note(
             f"{len(found.pictures)} pictures, and none of them a copy ({out}/{findings.JSON})"
@@ -185,15 +204,21 @@ def _moved(
     if target is None or not found.groups:
         return []
     mover = Mover(Path(source.root), target)
-    with terminal.progress("moving") as told:
+
+    def done() -> str:
+        one = len(mover.moved) == 1
+        copies, them = ("1 copy", "it") if one else (f"{len(mover.moved)} copies", "them")
+        back = (
+            f"; to put {them} back: sh {shlex.quote(str(mover.undo.path))}" if mover.moved else ""
+        )
+        return f"{copies} moved to {target}{back}"
+
+    with told_when_stopped(done), terminal.progress("moving") as told:
         for number, copies in enumerate(found.groups, start=1):
             mover.move(copies)
             told(number, len(found.groups))
     if mover.moved:
-        terminal.note(
-            f"{len(mover.moved)} copies moved to {target}; to put them back: "
-            f"sh {shlex.quote(str(mover.undo.path))}"
-        )
+        terminal.note(done())
     return mover.failures
 
 

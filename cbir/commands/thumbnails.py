@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from cbir.commands.sheets import Readable, thumbnail
 from cbir.downloads import is_url
-from cbir.sources import Folder, Table
+from cbir.sources import FetchedOnce, Folder, Table
 from cbir.types import Image
 
 AT_ONCE = 6
@@ -30,7 +30,7 @@ def thumbnails(source: Readable, ids: Sequence[str], max_pixels: int) -> list[Im
 
 
 @contextmanager
-def hurried(source: Folder | Table) -> Iterator[Folder | Table]:
+def hurried(source: Folder | Table | FetchedOnce) -> Iterator[Folder | Table | FetchedOnce]:
     """A source to draw from: a picture at a URL is asked for once, and not for long."""
     if isinstance(source, Folder):
         yield source

@@ -27,7 +27,7 @@ from cbir.evaluation.scoring import (
 from cbir.evaluation.verdicts import chance, left_out, told
 from cbir.pipeline import Progress, Settings
 from cbir.recipe import AnyRecipe
-from cbir.sources import FetchedOnce, Folder, Table, Waiting, open_dataset
+from cbir.sources import fetched_once, open_dataset
 from cbir.store import Store
 from cbir.types import Failure, Picture, Source
 
@@ -78,7 +78,7 @@ def compare(
     entries = Entries.of(question)
     means = _Means(settings or Settings(), store, watch)
     gallery = open_dataset(question.dataset, question.web)
-    again = _fetching_once(gallery)
+    again = fetched_once(gallery)
     edits = question.labels == EDITS
     measured = entries.recipes if edits else [*entries.recipes, THUMBNAIL]
     with ExitStack() as stack:
@@ -188,11 +188,6 @@ def _unfit(
         for distance in question.distances
         if (one.typed, distance) not in done
     ]
-
-
-def _fetching_once(source: Folder | Table) -> Source:
-    """For what is read after it was described: for edits, for costs, to be shown."""
-    return FetchedOnce(source, Waiting()) if isinstance(source, Table) else source
 
 
 def _asking(

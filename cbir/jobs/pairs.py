@@ -15,7 +15,7 @@ from cbir.matching.matches import match as match_sides
 from cbir.matching.nearness import nearness
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
-from cbir.sources import open_dataset
+from cbir.sources import fetched_once, open_dataset
 from cbir.types import Failure
 
 
@@ -115,8 +115,9 @@ def duplicates(
     if recipe is not None and threshold is None:
         raise BadSpec(f"{descriptor} needs a threshold; without a descriptor, thumbnails tell")
     how = wanted(recipe, WITHIN if threshold is None else threshold, distance, augment)
-    source = open_dataset(str(dataset), Web(allow_local=allow_local))
+    opened_source = open_dataset(str(dataset), Web(allow_local=allow_local))
     with opened(store) as kept, tempfile.TemporaryDirectory(prefix="cbir-") as folder:
+        source = fetched_once(opened_source, Path(folder))
         found = find_duplicates(source, how, Settings(), Path(folder), kept)
         if kept is not None and source.complete:
             kept.finish(source.origin, [picture.id for picture in found.pictures])

@@ -6,6 +6,9 @@ not. So one of each pair is moved over the other, by a scale and a shift along e
 and Kanade's steps, first on 12×12 grey pixels, then on 24×24.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +25,7 @@ BLUR = 1.0
 REACH = 0.14
 """How far an edge may be moved: somewhat more than what 5% cut off all edges needs."""
 
-COARSE_FAR = 0.03
+COARSE_FAR = 0.08
 """How much farther copies may be after the coarse steps, by which most others are told."""
 
 MARGIN = 1.5
@@ -36,39 +39,57 @@ PAIRS_AT_ONCE = 256
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def aligned_distances(a: Images, b: Images, within: float) -> NDArray[np.float32]:
-    """The distances (n,) of pairs of thumbnails (n, 24, 24, 3), the same both ways.
+class Aligned(NamedTuple):
+    """How far pairs are, and how the first of each is placed over the second, or the other way."""
+
+    distances: NDArray[np.float32]
+    placements: Placements
+    other_way: NDArray[np.bool_]
+
+    def chosen(self, which: NDArray) -> "Aligned":
+        return Aligned(*(part[which] for part in self))
+
+    @staticmethod
+    def joined(parts: Sequence["Aligned"]) -> "Aligned":
+        none = np.zeros(0, np.float32), np.zeros((0, 4), np.float32), np.zeros(0, np.bool_)
+        return Aligned(*(np.concatenate(part) for part in zip(none, *parts, strict=True)))
+
+
+def aligned(a: Images, b: Images, within: float) -> Aligned:
+    """Pairs of thumbnails (n, 24, 24, 3), laid over each other. As far apart both ways.
 
     Exact for those up to `within`; others get 2, the most there is, as soon as that is clear.
     """
     pieces = [np.s_[start : start + PAIRS_AT_ONCE] for start in range(0, len(a), PAIRS_AT_ONCE)]
     parts = [_both_ways(_blurred(a[piece]), _blurred(b[piece]), within) for piece in pieces]
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return Aligned.joined(parts)
 
 
-def _both_ways(a: Images, b: Images, within: float) -> NDArray[np.float32]:
-    there, back = _one_way(a, b, within), np.full(len(a), 2, np.float32)
+def _both_ways(a: Images, b: Images, within: float) -> Aligned:
     # What was cut has more pixels for what is left, so one way round is sharper than the other.
-    near = np.flatnonzero(there <= 10 * within)
-    if len(near):
-        back[near] = _one_way(b[near], a[near], within)
-    return np.minimum(there, back)
+    there, placements = _one_way(a, b, within)
+    back, back_placements = _one_way(b, a, within)
+    other_way = back < there
+    placements[other_way] = back_placements[other_way]
+    return Aligned(np.minimum(there, back), placements, other_way)
 
 
-def _one_way(moving: Images, fixed: Images, within: float) -> NDArray[np.float32]:
-    """The distances (n,) when the first are moved."""
+def _one_way(
+    moving: Images, fixed: Images, within: float
+) -> tuple[NDArray[np.float32], Placements]:
+    """The distances (n,) when the first are moved, and where to."""
     grey, onto = moving @ GREY, fixed @ GREY
     placements = np.zeros((len(moving), 4), np.float32)
-    placements, far = _moved(_halved(grey), _halved(onto), placements, COARSE_INNER)
+    placements, far = placed(_halved(grey), _halved(onto), placements, COARSE_INNER)
     distances = np.full(len(moving), 2, np.float32)
     near = np.flatnonzero(far <= COARSE_FAR + 2 * within)
     if len(near):
-        placements, _ = _moved(grey[near], onto[near], placements[near], INNER)
-        distances[near] = _distances(moving[near], fixed[near], placements)
-    return distances
+        placements[near], _ = placed(grey[near], onto[near], placements[near], INNER)
+        distances[near] = _distances(moving[near], fixed[near], placements[near])
+    return distances, placements
 
 
-def _moved(
+def placed(
     moving: Images, fixed: Images, placements: Placements, inner: int
 ) -> tuple[Placements, NDArray[np.float32]]:
     """Better placements of grey images, and how far these are apart at them, inside `inner`."""
@@ -77,7 +98,7 @@ def _moved(
     slopes, inverse = _slopes(fixed, target, inside)
     best, least = placements, np.full(len(moving), np.inf, np.float32)
     for number in range(ROUNDS + 1):
-        found = _unit(_warped(moving, placements)[0][inside])
+        found = _unit(warped(moving, placements)[0][inside])
         far = 1 - np.einsum("np,np->n", found, target)
         better = far < least
         best, least = np.where(better[:, None], placements, best), np.minimum(far, least)
@@ -118,7 +139,7 @@ def _stepped(placements: Placements, steps: Placements) -> Placements:
 
 def _distances(moving: Images, fixed: Images, placements: Placements) -> NDArray[np.float32]:
     """1 − cosine of what both show, in colour, whatever its brightness and contrast."""
-    moved, seen = _warped(moving, placements)
+    moved, seen = warped(moving, placements)
     weights = seen[..., None].astype(np.float32)
     count = 3 * np.maximum(weights.sum(axis=(1, 2, 3)), 1)
 
@@ -132,7 +153,7 @@ def _distances(moving: Images, fixed: Images, placements: Placements) -> NDArray
     return np.maximum(1 - cosines, 0).astype(np.float32)
 
 
-def _warped(images: Images, placements: Placements) -> tuple[Images, NDArray[np.bool_]]:
+def warped(images: Images, placements: Placements) -> tuple[Images, NDArray[np.bool_]]:
     """The images moved, and where (n, side, side) they still show something."""
     count, side = images.shape[:2]
     across, left = _weights(placements[:, :2], side)

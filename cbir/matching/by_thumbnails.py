@@ -1,18 +1,26 @@
 """Copies told by thumbnails that are laid over each other."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cbir.distances.few import nearest_few
 from cbir.images.transforms import ORIGINAL
 from cbir.matching import tangents
-from cbir.matching.aligning import SIDE, Images, aligned_distances
+from cbir.matching.aligning import SIDE, Aligned, Images, aligned
+from cbir.matching.details import Detailed
+from cbir.matching.differing import differences
 from cbir.matching.likeness import Pairs
 from cbir.matching.spool import Numbers, Spool
 from cbir.matching.tangents import Tangents, tangents_of
 from cbir.matching.thumbnail import Thumbnail
 from cbir.recipe import Recipe
+from cbir.threads import cores
+
+Done = TypeVar("Done")
 
 THUMBNAIL = Recipe("thumbnail", Thumbnail(side=SIDE))
 
@@ -26,22 +34,46 @@ TURNS: dict[str, Callable[[Images], Images]] = {
     "flip-left-right-rotate-90": lambda images: np.rot90(images[:, :, ::-1], 1, (1, 2)),
     "flip-left-right-rotate-270": lambda images: np.rot90(images[:, :, ::-1], 3, (1, 2)),
 }
-"""The transforms of cbir.images.transforms, for many thumbnails (n, side, side, 3) at once, and
+"""The transforms of cbir.images.transforms, for many images (n, side, side, …) at once, and
 those two that make all ways to put a picture on its sides."""
 
 
-class ByThumbnails:
-    """Copies are nearly the same once their thumbnails lie over each other."""
+PAIRS_AT_ONCE, CLOSELY_AT_ONCE = 256, 64
+"""How many pairs a thread looks at, at a time."""
 
-    def __init__(self, spool: Spool, transforms: Sequence[str], within: float):
+DIFFERENT = 0.3
+"""How much copies differ at most where they differ most, if they are looked at closely. Of 8,539
+pairs of a photo and its copy that thumbnails call the same, 10 differ more. Of 461 pairs of slides,
+forms and screenshots of one frame that are near by thumbnails, all do, by 0.9 at least. Of pages
+that differ in a single line of small text, 84% do."""
+
+MOST_CLOSELY = 16
+"""How many of the nearest that thumbnails found for a picture are looked at closely."""
+
+
+class ByThumbnails:
+    """Copies are nearly the same once their thumbnails lie over each other.
+
+    And if there are details, once these lie over each other.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        transforms: Sequence[str],
+        within: float,
+        details: Detailed | None = None,
+        different: float = DIFFERENT,
+    ):
         """The spool has the thumbnail of each picture as it is."""
         self.spool, self.transforms, self.within = spool, transforms, within
+        self.details, self.different = details, different
 
     def kept(self, numbers: Numbers) -> Tangents:
         return tangents_of(self._images(numbers))
 
     def asking(self, numbers: Numbers, transform: int) -> Tangents:
-        return tangents_of(TURNS[self.transforms[transform]](self._images(numbers)))
+        return tangents_of(self._turned(self._images(numbers), transform))
 
     def candidates(
         self, asking: Tangents, kept: Tangents, limit: int
@@ -51,13 +83,54 @@ class ByThumbnails:
         return asked, found, far[asked, found]
 
     def settled(self, pairs: Pairs) -> Pairs:
-        far = np.full(len(pairs.asked), np.inf, np.float32)
-        for number, name in enumerate(self.transforms):
-            some = np.flatnonzero(pairs.transforms == number)
-            turned = TURNS[name](self._images(pairs.asked[some]))
-            onto = self._images(pairs.found[some])
-            far[some] = aligned_distances(np.ascontiguousarray(turned), onto, self.within)
-        return pairs._replace(distances=far).chosen(far <= self.within)
+        pieces = _pieces(len(pairs.asked), PAIRS_AT_ONCE)
+        aligned = Aligned.joined(
+            _in_threads(lambda piece: self._aligned(pairs.chosen(piece)), pieces)
+        )
+        near = np.flatnonzero(aligned.distances <= self.within)
+        pairs, aligned = pairs.chosen(near), aligned.chosen(near)
+        pairs = pairs._replace(distances=aligned.distances)
+        return pairs if self.details is None else self._closely(self.details, pairs, aligned)
+
+    def _aligned(self, pairs: Pairs) -> Aligned:
+        asked, found = self._images(pairs.asked), self._images(pairs.found)
+        return aligned(self._each_turned(asked, pairs.transforms), found, self.within)
+
+    def _closely(self, details: Detailed, pairs: Pairs, aligned: Aligned) -> Pairs:
+        """Those of the nearest that are the same in detail, too."""
+        few = nearest_few(MOST_CLOSELY, pairs.asked, pairs.distances, pairs.found)
+        pairs, aligned = pairs.chosen(few), aligned.chosen(few)
+
+        def differing(piece: Numbers) -> NDArray[np.floating]:
+            some = pairs.chosen(piece)
+            asked = self._each_turned(details.images(some.asked), some.transforms)
+            found = details.images(some.found)
+            sides = np.minimum(details.short_sides(some.asked), details.short_sides(some.found))
+            return differences(asked, found, sides, aligned.chosen(piece), self.different)
+
+        differ = _in_threads(differing, _pieces(len(few), CLOSELY_AT_ONCE))
+        return pairs.chosen(np.concatenate([np.zeros(0), *differ]) <= self.different)
+
+    def _each_turned(self, images: Images, transforms: Numbers) -> Images:
+        made = np.empty_like(images)
+        for number in np.unique(transforms).tolist():
+            some = transforms == number
+            made[some] = self._turned(images[some], number)
+        return made
+
+    def _turned(self, images: Images, transform: int) -> Images:
+        return TURNS[self.transforms[transform]](images)
 
     def _images(self, numbers: Numbers) -> Images:
         return self.spool.vectors(numbers).reshape(-1, SIDE, SIDE, 3)
+
+
+def _pieces(count: int, size: int) -> list[Numbers]:
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _in_threads(work: Callable[[Numbers], Done], pieces: Sequence[Numbers]) -> list[Done]:
+    if len(pieces) < 2:
+        return [work(piece) for piece in pieces]
+    with ThreadPoolExecutor(cores(), "cbir-copies") as pool:
+        return list(pool.map(work, pieces))

@@ -20,6 +20,10 @@ than a copy is."""
 
 ASKED_AT_ONCE = 512
 
+SETTLED_AT_ONCE = 32
+"""Whether candidates are copies is dear to tell; so it is told only of those that have begun a
+group by then, or that are among these few."""
+
 
 @dataclass
 class Member:
@@ -57,9 +61,11 @@ def having_copies(
     return np.array(sorted(marked), np.intp)
 
 
-def grouped(likeness: Likeness, ordered: Numbers) -> list[Group]:
+def grouped(
+    likeness: Likeness, ordered: Numbers, progress: Callable[[int], None] = lambda done: None
+) -> list[Group]:
     """Groups of at least two of these pictures, which come in the order of their importance."""
-    return [group for group in all_grouped(likeness, ordered) if group.copies]
+    return [group for group in all_grouped(likeness, ordered, progress) if group.copies]
 
 
 def all_grouped(
@@ -67,15 +73,23 @@ def all_grouped(
 ) -> list[Group]:
     """The same, with groups of one."""
     groups: dict[int, Group] = {}
+    begun = np.zeros(ordered.max(initial=-1) + 1, np.bool_)
     heads = Searched(likeness)
     for start in range(0, len(ordered), ASKED_AT_ONCE):
         block = ordered[start : start + ASKED_AT_ONCE]
-        before, among = heads.near(block, MOST), Searched(likeness)
-        among.add(np.setdiff1d(block, before.asked))  # which may begin groups themselves
+        among = Searched(likeness)
+        among.add(block)
         inside = _earlier(among.candidates(block, len(block)), block)
-        inside = likeness.settled(inside).once()
-        heads.add(_joined(block, Pairs.joined([before, inside]), groups))
-        progress(start + len(block))
+        may = Pairs.joined([heads.candidates(block, MOST), inside])
+        for few in range(0, len(block), SETTLED_AT_ONCE):
+            some = block[few : few + SETTLED_AT_ONCE]
+            asking = may.chosen(np.isin(may.asked, some))
+            heading = begun[asking.found] | np.isin(asking.found, some)
+            near = likeness.settled(asking.chosen(heading).nearest(MOST)).once()
+            new = _joined(some, near, groups)
+            begun[new] = True
+            progress(start + few + len(some))
+        heads.add(block[begun[block]])
     return list(groups.values())
 
 

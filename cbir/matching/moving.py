@@ -91,10 +91,18 @@ class Mover:
                 self._put(copy, path, place)
             except FileExistsError as error:
                 raise BadPicture(f"there is a file at {place} already") from error
+        self._remove(copy, path, place)
+
+    def _remove(self, copy: Copy, path: Path, place: Path) -> None:
+        """The old name of what is at its new place by now; unless it names something else."""
         try:
+            if not os.path.samestat(os.lstat(path), os.lstat(place)):
+                self._check(copy)
             os.unlink(path)
         except FileNotFoundError:  # somebody else was faster, and it is here
             pass
+        except BadPicture as error:
+            raise BadPicture(f"{error}; as it was, it is at {place}") from error
         except OSError:  # then it stays where it was, and nowhere else
             os.unlink(place)
             raise
@@ -125,11 +133,6 @@ class Mover:
                 shutil.copystat(path, file.name)
             if not _holds(Path(file.name), copy):
                 raise BadPicture("its copy came out wrong")
-        try:
-            self._check(copy)
-        except BadPicture:
-            os.unlink(place)
-            raise
 
 
 def _holds(path: Path, copy: Copy) -> bool:

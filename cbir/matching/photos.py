@@ -1,14 +1,16 @@
-"""What pictures are that have copies: their size in pixels and bytes, read once more."""
+"""What pictures are that have copies: their sizes and details, read once more."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from hashlib import sha256
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from cbir.downloads import is_url
 from cbir.errors import BadPicture
 from cbir.images import read_header
-from cbir.pipeline import Progress, Settings
-from cbir.types import Failure, Picture, Source
+from cbir.matching.details import DETAIL, Detailed
+from cbir.matching.spool import Spool
+from cbir.pipeline import Described, Progress, Settings, describe
+from cbir.types import Failure, Fetched, Picture, Source
 
 
 @dataclass(frozen=True)
@@ -27,35 +29,116 @@ class Photo:
         return -self.width * self.height, -self.bytes, self.id
 
 
-def photos_of(
+@dataclass
+class Looked:
+    """Pictures, by number, each with those that have its very bytes; and which of them are gone."""
+
+    photos: dict[int, list[Photo]] = field(default_factory=dict)
+    places: dict[int, int] = field(default_factory=dict)
+    """Where in the spool their details are."""
+
+    failures: list[Failure] = field(default_factory=list)
+
+    def details(self, spool: Spool) -> Detailed:
+        sides = {number: min(some[0].width, some[0].height) for number, some in self.photos.items()}
+        return Detailed(spool, {number: self.places[number] for number in self.photos}, sides)
+
+
+def look_closer(
     source: Source,
     chosen: Mapping[int, Sequence[str]],
     contents: Mapping[str, bytes],
     settings: Settings,
+    spool: Spool,
     progress: Progress,
-) -> tuple[dict[int, list[Photo]], list[Failure]]:
-    """Pictures, by number, each with those that have its very bytes; and which of them are gone."""
+) -> Looked:
+    """Reads the first of each that still is what it was; its details go into the spool."""
+    looked = Looked()
+    left = {number: list(ids) for number, ids in chosen.items()}
+    while left:
+        numbers = {ids[0]: number for number, ids in left.items()}
+        reading, found = _Reading(source), dict[str, bytes]()
+        pictures = [Picture(id, "") for id in sorted(numbers)]
+        for made in describe(reading, pictures, [DETAIL], settings, contents=found):
+            if isinstance(made, Described):
+                first = len(spool)
+                spool.add(made.vectors)
+                looked.places |= {numbers[id]: first + i for i, id in enumerate(made.ids)}
+                looked.photos |= {
+                    numbers[id]: _photos(left[numbers[id]], reading.sizes[id], contents[id])
+                    for id in made.ids
+                    if found[id] == contents[id]
+                }
+            else:
+                looked.failures += made.failures
+            progress(len(looked.photos), len(chosen))
+        changed = [id for id, content in found.items() if content != contents[id]]
+        looked.failures += [Failure(id, "it changed while it was compared") for id in changed]
+        rest = {number: ids[1:] for number, ids in left.items() if number not in looked.photos}
+        left = {number: ids for number, ids in rest.items() if ids}
+    return looked
 
-    def look(ids: Sequence[str]) -> tuple[list[Photo], list[Failure]]:
-        gone = []
-        for place, id in enumerate(ids):
-            try:
-                data = source.read(Picture(id, ""))
-                if sha256(data).digest() != contents[id]:
-                    raise BadPicture("it changed while it was compared")
-                header = read_header(data)
-            except BadPicture as error:
-                gone.append(Failure(id, str(error)))
-                continue
-            size, digest = (header.width, header.height, len(data)), contents[id].hex()
-            return [Photo(other, *size, digest) for other in ids[place:]], gone
-        return [], gone
 
-    photos, failures = dict[int, list[Photo]](), list[Failure]()
-    with ThreadPoolExecutor(settings.threads, "cbir-sizes") as pool:
-        for number, (found, gone) in zip(chosen, pool.map(look, chosen.values()), strict=True):
-            failures += gone
-            if found:
-                photos[number] = found
-            progress(len(photos), len(chosen))
-    return photos, failures
+def not_links(source: Source, ids: Sequence[str]) -> list[str]:
+    """Those of pictures with the same bytes that are files of their own, and not links to others.
+
+    Of the names of one file, the first stays that is no symbolic link.
+    """
+    if len(ids) < 2:
+        return list(ids)
+    root = getattr(source, "root", None)
+    paths = {id: os.path.join(root, id) for id in ids if root is not None and not is_url(id)}
+    known = set[tuple[int, int]]()
+    kept = []
+    for id in sorted(ids, key=lambda id: (id in paths and os.path.islink(paths[id]), id)):
+        try:
+            status = os.stat(paths[id])
+        except (KeyError, OSError):
+            kept.append(id)
+            continue
+        file = status.st_dev, status.st_ino
+        if not status.st_ino or file not in known:  # 0: the disk does not tell
+            kept.append(id)
+        known.add(file)
+    return sorted(kept)
+
+
+def _photos(ids: Sequence[str], size: tuple[int, int, int], content: bytes) -> list[Photo]:
+    return [Photo(id, *size, content.hex()) for id in ids]
+
+
+class _Reading:
+    """A source some of whose pictures are read again, and their sizes taken down."""
+
+    fetch: Callable[..., Fetched]
+
+    def __init__(self, source: Source):
+        self._source = source
+        self.connections: int = getattr(source, "connections", 0)
+        self.failures = list[Failure]()
+        self.sizes: dict[str, tuple[int, int, int]] = {}
+        if hasattr(source, "fetch"):
+            self.fetch = self._fetch
+
+    def pictures(self) -> Iterator[Picture]:
+        return iter(())
+
+    def read(self, picture: Picture) -> bytes:
+        return self._noted(picture, self._source.read(picture))
+
+    def close(self) -> None:
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
+
+    def _fetch(self, picture: Picture, stamp: str, room: Callable[[int], None]) -> Fetched:
+        fetched = self._source.fetch(picture, "", room)  # type: ignore[attr-defined]
+        if fetched is None:
+            raise BadPicture("its server says that it has not changed, and was not asked that")
+        self._noted(picture, fetched.data)
+        return fetched
+
+    def _noted(self, picture: Picture, data: bytes) -> bytes:
+        header = read_header(data)
+        self.sizes[picture.id] = header.width, header.height, len(data)
+        return data

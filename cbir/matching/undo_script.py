@@ -17,7 +17,23 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 NAME = "undo.sh"
-BEGIN = b"#!/bin/sh\n# cbir duplicates --move-to moved these; this puts them back.\n"
+BEGIN = rb"""#!/bin/sh
+# cbir duplicates --move-to moved these here; this puts them back.
+case "$0" in */*) here=${0%/*} ;; *) here=. ;; esac
+put=0 left=0
+back() {
+  new=$here/$1 old=$2
+  if [ ! -e "$new" ] && [ -e "$old" ]; then return; fi
+  if [ ! -e "$new" ]; then why="it is gone"
+  elif [ -e "$old" ] || [ -L "$old" ]; then why="there is a file at $old"
+  elif mv -n -- "$new" "$old" && [ ! -e "$new" ]; then put=$((put + 1)); return
+  else why="it can not be moved to $old"
+  fi
+  left=$((left + 1))
+  printf "%s: not put back: %s\n" "$new" "$why" >&2
+}
+trap "echo \"\$put put back, \$left not\"; [ \$left -eq 0 ] || exit 1" EXIT
+"""
 LINE = re.compile(rb"#[^\n]*\n|(?:[^'\"\n]|'[^']*'|\"[^\"]*\")*\n")
 """A whole one, as a shell reads it: a quoted name may hold line breaks."""
 
@@ -26,7 +42,8 @@ class UndoScript:
     """The script at `path`, in the folder that pictures are moved to; it grows from run to run.
 
     A line is on the disk before its picture moves, whole or not at all: what a full disk or a
-    power cut left of one, whose picture has not moved, is cut off.
+    power cut left of one, whose picture has not moved, is cut off. New names are below the script's
+    own folder, wherever that may be by then.
     """
 
     def __init__(self, folder: Path):
@@ -36,11 +53,13 @@ class UndoScript:
 
     def knows(self, place: Path, old: Path) -> bool:
         """Whether this move was written down, by this run or an earlier one."""
-        return _line(place, old) in self._lines
+        return self._line(place, old) in self._lines
 
     def write_down(self, place: Path, old: Path) -> None:
-        """The line that undoes a move to this place, and does nothing if there is none."""
-        line = _line(place, old)
+        """The line that undoes a move to this place, and does nothing if there was none."""
+        line = self._line(place, old)
+        if line in self._lines:
+            return
         with open(self.path, "ab", buffering=0) as file:
             if fcntl is not None:  # another run may write to it as well
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -59,10 +78,9 @@ class UndoScript:
             sync_folder(self.path.parent)
         self._lines.add(line)
 
-
-def _line(place: Path, old: Path) -> bytes:
-    new, back = shlex.quote(str(place)), shlex.quote(str(old))
-    return os.fsencode(f"test ! -e {new} || mv -n -- {new} {back}\n")
+    def _line(self, place: Path, old: Path) -> bytes:
+        new = place.relative_to(self.path.parent)
+        return os.fsencode(f"back {shlex.quote(str(new))} {shlex.quote(str(old))}\n")
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

@@ -7,7 +7,7 @@ from cbir.downloads import Web
 from cbir.errors import BadSource, did_you_mean
 from cbir.files import why_not
 from cbir.sources.drawings import is_drawing
-from cbir.sources.fetched_once import FetchedOnce, Waiting
+from cbir.sources.fetched_once import FetchedOnce, Waiting, fetched_once
 from cbir.sources.files import Files
 from cbir.sources.folder import Folder, leads_out
 from cbir.sources.table import Table, id_of
@@ -20,6 +20,7 @@ __all__ = [
     "Folder",
     "Table",
     "Waiting",
+    "fetched_once",
     "id_of",
     "is_drawing",
     "leads_out",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cbir.downloads import is_url
 from cbir.errors import BadPicture
+from cbir.sources.folder import Folder
 from cbir.sources.table import Table
 from cbir.types import Failure, Fetched, Picture
 
@@ -108,6 +109,15 @@ class FetchedOnce:
     def stamp(self, picture: Picture) -> str:
         return self.table.stamp(picture)
 
+    def in_a_hurry(self) -> "FetchedOnce":
+        """The same, for somebody who waits for pictures and can do without."""
+        return FetchedOnce(self.table.in_a_hurry(), self.waiting)
+
     def close(self) -> None:
         """Ends all downloads; what waits goes on waiting."""
         self.table.close()
+
+
+def fetched_once(source: Folder | Table, folder: Path | None = None) -> Folder | FetchedOnce:
+    """A source whose pictures are wanted several times; those at URLs wait in this folder."""
+    return FetchedOnce(source, Waiting(folder)) if isinstance(source, Table) else source
