@@ -190,6 +190,7 @@ def test_a_table_of_urls(duplicates: Duplicates, folder: Path) -> None:
         assert done.returncode == 0
         (group,) = found()
         assert sorted(group) == sorted([*urls, "photos/old/cut.jpg"])
+        assert len(server.requests) == 2, "described, looked at closely, and drawn"
         done = duplicates("--dataset", "urls.csv", "--allow-local", "--move-to", "away")
         assert done.returncode == 2
         assert "--move-to is for folders" in done.stderr
@@ -380,6 +381,27 @@ def test_what_changed_meanwhile_is_not_moved(
     assert sorted(files(Path("away"))) == ["old/a.jpg", "undo.sh"]
 
 
+def test_ctrl_c_says_what_was_moved(
+    duplicates: Duplicates, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = moving.Mover.move
+    before, rounds = files(folder), list[object]()
+
+    def stopped(self: moving.Mover, group: object) -> None:
+        if rounds:
+            raise KeyboardInterrupt
+        rounds.append(group)
+        move(self, group)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(moving.Mover, "move", stopped)
+    done = duplicates("--dataset", "photos", "--move-to", "away")
+    assert done.returncode == 130
+    script = Path("away/undo.sh").resolve()
+    assert f"stopped; 2 copies moved to away; to put them back: sh {script}\n" in done.stderr
+    undone()
+    assert files(folder) == before
+
+
 def test_links_are_no_copies(duplicates: Duplicates, folder: Path) -> None:
     """Neither to the file itself nor another name of it; nor do they hide copies of it."""
     os.link(folder / "d.jpg", folder / "0-same.jpg")
@@ -409,6 +431,7 @@ def test_links_stay_where_they_are(duplicates: Duplicates, folder: Path) -> None
     ("flags", "words"),
     [
         (["--dataset", "photos", "--move-to", "photos/copies"], "lies in the data set"),
+        (["--dataset", "photos", "--out", "photos/../photos"], "is the data set itself"),
         (["--dataset", "photos", "--move-to", "photos"], "lies in the data set"),
         (["--dataset", "photos", "--move-to", "photos/a.jpg"], "lies in the data set"),
         (["--dataset", "photos", "--move-to", ""], "--move-to is empty"),

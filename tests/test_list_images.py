@@ -136,11 +136,11 @@ def test_what_can_not_be_listed_is_told(photos: Path, here: Run) -> None:
 def test_an_old_list_is_replaced_and_nothing_else(photos: Path, here: Run) -> None:
     for _ in range(2):
         assert here("list-images", photos, "-o", photos / "list.csv").returncode == 0
-    (photos / "mine.csv").write_text("date,note\n1,2\n")
+    (photos / "mine.csv").write_text("name,path\nmine,a.jpg\n")
     done = here("list-images", photos, "-o", photos / "mine.csv")
     assert done.returncode == 2
-    assert "something else" in done.stderr
-    assert (photos / "mine.csv").read_text() == "date,note\n1,2\n"
+    assert "was not written by cbir" in done.stderr
+    assert (photos / "mine.csv").read_text() == "name,path\nmine,a.jpg\n"
 
 
 @pytest.mark.parametrize(

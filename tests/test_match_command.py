@@ -473,15 +473,33 @@ def test_nothing_is_written_over(match: Match, folder: Path) -> None:
     before = (folder / "a.csv").read_bytes()
     flags = ["a.csv", "b.csv", "-d", "hsv"]
     refused(match(*flags, "--out", "a.csv"), "--out a.csv is read or written as something else")
-    Path("mine.csv").write_text("id,price,distance\n1,2,3.5\n")
-    refused(match(*flags, "--out", "mine.csv"), "something else than a table of matches")
+    Path("mine.csv").write_text("id,similarity\n1,0.90000\n")
+    refused(match(*flags, "--out", "mine.csv"), "mine.csv was not written by cbir")
     refused(match(*flags, "--matrix", "a.csv"), ".npy")
-    Path("m.npy").write_text("mine")
-    refused(match(*flags, "--matrix", "m.npy"), "something else than a NumPy file")
+    np.save("m.npy", np.eye(3))
+    refused(match(*flags, "--matrix", "m.npy"), "m.npy was not written by cbir")
     refused(match(*flags, "--failures", "b.csv"), "another file's name")
     refused(match(*flags, "--failures", OUT), "another file's name")
     refused(match(*flags, "--save-features", "a.csv"), "can't make the folder a.csv")
     assert (folder / "a.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["new.csv", "new.tsv", "new.parquet"])
+def test_results_take_the_place_of_results(match: Match, folder: Path, out: str) -> None:
+    """Whatever their columns are called; not once a person has changed them."""
+    flags = ["a.csv", "b.csv", "-d", "hsv", "--out", out, "--matrix", "new.npy"]
+    assert match(*flags, "--columns", "a_id", "distance=how far").returncode == 0
+    assert match(*flags).returncode == 0
+    assert match(*flags, "--threshold", "0").returncode == 0
+    before = Path(out).read_bytes()
+    for name in (out, "new.npy"):
+        whole = Path(name).read_bytes()
+        Path(name).write_bytes(whole + b"mine")
+        refused(match(*flags), f"{name} was not written by cbir, or was changed since")
+        Path(name).write_bytes(whole)
+    assert match(*flags).returncode == 0
+    assert match(*flags, "--threshold", "0").returncode == 0
+    assert Path(out).read_bytes() == before
 
 
 def test_what_is_read_is_not_written_over(match: Match, folder: Path) -> None:

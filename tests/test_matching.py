@@ -204,57 +204,6 @@ def test_the_table_in_batches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert table.column("distance").to_pylist() == ["0.00000", "0.12346", "1.50000"]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
-def test_a_table_of_matches_replaces_another_one(suffix: str, tmp_path: Path) -> None:
-    out = tmp_path / f"no rows{suffix}"
-    columns = [Column("=x", 0, "id"), Column("cos", 2, "similarity"), Column("y", 1, "id")]
-    for lines in (
-        [],
-        [["id", "similarity"], ["1", "0.90000"], ["2", "-0.00001"]],
-        [["id", "distance"]],  # nothing matched
-        [["distance"], ["inf"], ["12.00000"]],
-        [["'=x", "cos", "y"], ["1", "1.00000", "3"]],
-    ):
-        delimiter = "," if suffix == ".csv" else "\t"
-        out.write_text("".join(f"{delimiter.join(line)}\n" for line in lines))
-        joined.check_place(out, columns)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "id,price\n1,2\n",
-        "id,price\n",
-        "a\0b",
-        "x,cos,more\n1,2,3\n",
-        "id,price,distance\n1,2,3.5\n",
-        "id,distance\n1,0.10000\n2,\n",
-        "x,cos\n1,2\n",
-    ],
-)
-def test_a_table_of_matches_replaces_nothing_else(text: str, tmp_path: Path) -> None:
-    out = tmp_path / "no rows.csv"
-    out.write_text(text)
-    with pytest.raises(BadOutput, match="something else than a table of matches"):
-        joined.check_place(out, [Column("x", 0, "id"), Column("cos", 2, "similarity")])
-
-
-def test_parquet_of_matches_replaces_only_its_like(tmp_path: Path) -> None:
-    out = tmp_path / "m.parquet"
-    columns = [Column("id", 0, "id"), Column("similarity", 2, "similarity")]
-    for values, ours in (([1.0, 0.12345], True), ([0.123456], False), (["1.00000"], True)):
-        write_table(out, pa.table({"id": ["a"] * len(values), "similarity": values}))
-        if ours:
-            joined.check_place(out, columns)
-        else:
-            with pytest.raises(BadOutput, match="something else"):
-                joined.check_place(out, columns)
-    empty = Matches(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
-    one = pa.table({"id": ["a"]})
-    write_table(out, joined.table(empty, (one, one), columns, as_text=False))
-    joined.check_place(out, columns)
-
-
 # The matrix
 
 

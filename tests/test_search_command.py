@@ -19,6 +19,7 @@ from cbir import plots
 from cbir.__main__ import main
 from cbir.distances import DISTANCES
 from cbir.plots import CAPTION, GAP, MARGIN, TILE
+from cbir.sources import Folder
 from cbir.sources.drawings import MARK
 from cbir.vector_index import VectorIndex
 from tests.conftest import ROOT, Done, cbir, encoded, picture
@@ -544,7 +545,7 @@ def test_a_drawing_never_takes_the_place_of_a_query(
     assert (home / "results/mine-2.jpg").exists()
     done = search("--query", mine, "--montage", mine)
     assert done.returncode == 2
-    assert "is one of the pictures" in done.stderr
+    assert "is a file that cbir has not drawn" in done.stderr
     assert mine.read_bytes() == before
 
 
@@ -556,8 +557,13 @@ def test_a_drawing_never_takes_the_place_of_an_indexed_picture(
     for name in ("photos/a.jpg", "link.jpg"):
         done = search("--query", "query.jpg", "--montage", name)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "is one of the pictures" in done.stderr
+        assert "is a file that cbir has not drawn" in done.stderr
     assert (home / "photos/a.jpg").read_bytes() == before
+    done = search("--query", "query.jpg", "--montage", "photos/new.png")
+    assert done.returncode == 2
+    assert "would lie among the pictures of photos; give a place outside" in done.stderr
+    assert search("--query", "query.jpg", "--montage", "photos/results/new.png").returncode == 0
+    assert "results/new.png" not in [picture.id for picture in Folder(home / "photos").pictures()]
 
 
 def test_a_drawing_that_nobody_named_replaces_only_drawings(

@@ -76,11 +76,10 @@ def settings_of(args: Namespace, terminal: Terminal) -> Settings:
 
 
 class Described(NamedTuple):
-    """A data set by its items, the pictures that were left out, and the ids of all there are."""
+    """A data set by its items, and the pictures that were left out."""
 
     catalogue: Catalogue
     failures: list[Failure]
-    everything: set[str]
 
 
 def describe(
@@ -121,8 +120,7 @@ def describe(
                 raise BadSource(f"none of the {len(ids)} pictures has a white background")
             terminal.note(f"searching those of the {len(ids)} pictures on white: {len(kept)}")
             index = restricted(index, kept)
-    everything = {*walked, *(failure.id for failure in made.failures)}
-    return Described(Catalogue(index, rule, args.distance), made.failures, everything)
+    return Described(Catalogue(index, rule, args.distance), made.failures)
 
 
 def _some(made: Gathered, args: Namespace) -> VectorIndex:

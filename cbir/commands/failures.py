@@ -8,15 +8,19 @@ beside it tells. The next good run of the same kind removes it.
 import os
 from argparse import Namespace
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
-from hashlib import sha256
-from io import BytesIO
 from itertools import count, takewhile
 from pathlib import Path
 
 from cbir.commands.options import Parser, Usage
-from cbir.errors import BadPicture
-from cbir.files import check_output, make_folder, read_regular, replacing, why_not
+from cbir.files import (
+    check_output,
+    make_folder,
+    remove_ours,
+    replacing,
+    replacing_ours,
+    why_not,
+    written_by,
+)
 from cbir.tables import text_table, write_text
 from cbir.types import Failure
 
@@ -62,26 +66,22 @@ def listed(
         return path
     if folder is None:
         return None
-    run = f"{args.command} {os.path.realpath(of or folder)}"
+    run = _readable(f"{args.command} {os.path.realpath(of or folder)}")
     if not failures:
         _remove(folder, run)
         return None
-    path = next(path for path in _names(folder) if not os.path.lexists(path) or _untouched(path))
-    digest = write(path, failures)
-    with suppress(OSError), replacing(_mark(path)) as file:  # without, it is nobody's to remove
-        file.write(f"{digest}\n{_readable(run)}\n".encode())
+    path = next(one for one in _names(folder) if not os.path.lexists(one) or written_by(one))
+    write(path, failures, run)
     return path
 
 
-def write(path: Path, failures: Sequence[Failure]) -> str:
-    """Writes the list, and returns its SHA-256."""
+def write(path: Path, failures: Sequence[Failure], run: str | None = None) -> None:
+    """Writes the list, as that of this run if there is one to remove it later."""
     ids, reasons = ([_readable(failure[part]) for failure in failures] for part in (0, 1))
-    text = BytesIO()
-    write_text(text, text_table(dict(zip(HEADER, (ids, reasons), strict=True))))
+    table = text_table(dict(zip(HEADER, (ids, reasons), strict=True)))
     make_folder(path.parent)
-    with replacing(path) as file:
-        file.write(text.getvalue())
-    return sha256(text.getvalue()).hexdigest()
+    with replacing(path) if run is None else replacing_ours(path, run) as file:
+        write_text(file, table)
 
 
 def is_list(path: Path) -> bool:
@@ -106,20 +106,5 @@ def _names(folder: Path) -> Iterator[Path]:
 def _remove(folder: Path, run: str) -> None:
     """An earlier list of the same run goes away: nothing in it is true any more."""
     for path in takewhile(os.path.lexists, _names(folder)):
-        if _untouched(path) == _readable(run):
-            for old in (path, _mark(path)):
-                with suppress(OSError):
-                    old.unlink()
-
-
-def _untouched(path: Path) -> str | None:
-    """The run that wrote this list, if it is as it was written."""
-    try:
-        digest, run = read_regular(str(_mark(path))).decode().rstrip("\n").split("\n", 1)
-        return run if sha256(read_regular(str(path))).hexdigest() == digest else None
-    except (BadPicture, ValueError):
-        return None
-
-
-def _mark(path: Path) -> Path:
-    return path.with_name(f".{path.name}.cbir")
+        if written_by(path) == run:
+            remove_ours(path)

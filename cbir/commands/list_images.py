@@ -13,13 +13,13 @@ from cbir.commands.options import Parser, Usage
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSource
+from cbir.files import check_ours
 from cbir.sources import Folder
 from cbir.tables import (
     check_table,
     delimiter_of,
     is_guessed,
     like_a_formula,
-    read_table,
     text_table,
     write_table,
     write_text,
@@ -104,16 +104,8 @@ def _out(text: str, delimiter: str | None) -> Path:
         raise Usage(f"-o {text!r} is not a file's name")
     path = Path(text)
     check_table(path, delimiter)
-    if path.exists() and path.stat().st_size and not _is_list(path, delimiter):
-        raise Usage(f"{path} is something else than a list of pictures; give another name")
+    check_ours(path)
     return path
-
-
-def _is_list(path: Path, delimiter: str | None) -> bool:
-    try:
-        return read_table(path, delimiter).column_names == COLUMNS
-    except BadSource:
-        return False
 
 
 def _listed(name: str, beside: Path) -> tuple[Folder, "pa.Table"]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
-from cbir.commands.sheets import is_among
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
 from cbir.errors import BadOutput
+from cbir.files import check_ours
 from cbir.matching import joined, saving
 from cbir.matching.joined import Column
 from cbir.matching.matches import Matches, match
@@ -24,7 +24,7 @@ from cbir.matching.sides import Side, described, fetching_once
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
 from cbir.store import Store
-from cbir.tables import write_table
+from cbir.tables import check_table, write_table
 from cbir.types import Failure
 
 EXAMPLES = """examples:
@@ -193,9 +193,10 @@ def _check_places(
     taken = {file for side in given for file in side.files}
     if args.save_features:
         taken |= saving.check_places(Path(args.save_features), names)
-    if out in taken or is_among(out, [str(path) for path in taken]):
+    if os.path.realpath(out) in map(os.path.realpath, taken):
         raise Usage(f"--out {out} is read or written as something else; give another name")
-    joined.check_place(out, columns)
+    check_table(out)
+    check_ours(out)
     if args.matrix:
         check_matrix(Path(args.matrix))
     failures.check_place_of(args, {out, *taken})

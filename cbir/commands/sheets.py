@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 from cbir import plots
 from cbir.commands.options import Parser, Usage
 from cbir.commands.terminal import Terminal
-from cbir.downloads import is_url
 from cbir.errors import BadPicture
 from cbir.images import decode
 from cbir.opencv import cv2
@@ -36,8 +35,7 @@ def add_montage(parser: Parser, default: str) -> None:
 class Sheets:
     """Queries beside their results: a sheet each, or all rows in the one that was asked for.
 
-    The one replaces whatever it is told to, but for pictures that are protected; the others,
-    whose names nobody asked for, replace nothing but drawings.
+    They replace nothing but drawings.
     """
 
     def __init__(self, args: Namespace, terminal: Terminal, show: bool = False):
@@ -51,6 +49,10 @@ class Sheets:
             raise Usage("--montage and --no-montage exclude each other")
         if self.save:  # now, and not after some results
             plots.check_place(self.file or RESULTS / "query.jpg")
+            if self.file and self.file.exists() and not is_drawing(self.file):
+                raise Usage(
+                    f"--montage {self.file} is a file that cbir has not drawn; give another name"
+                )
         self.rows: list[tuple[Tile, Sequence[Tile]]] = []
         self.full = False
         self.taken: set[Path] = set()
@@ -65,20 +67,17 @@ class Sheets:
         """Where drawings are written to, if they are."""
         return (self.file.parent if self.file else RESULTS) if self.save else None
 
-    def protect(self, ids: Iterable[str], root: str | os.PathLike[str] = "") -> None:
-        """Refuses to draw in the place of one of these pictures."""
-        if self.file and not is_drawing(self.file) and is_among(self.file, ids, root):
-            raise Usage(f"--montage {self.file} is one of the pictures; give another name")
-
     def keep_out(self, source: object) -> None:
         """Refuses to draw among the pictures of a folder, which the next walk would take in."""
         if self.file and isinstance(source, Folder):
             place = os.path.realpath(self.file)
             if os.path.commonpath([place, source.origin]) == source.origin:
-                raise Usage(
-                    f"--montage {self.file} would lie among the pictures of {source.root}; give a "
-                    "place outside"
-                )
+                raise Usage(_among(self.file, source.root))
+
+    def keep_out_of(self, root: Path) -> None:
+        """The same where a folder may well hold results, too: those below it are passed over."""
+        if self.file and os.path.realpath(self.file.parent) == os.path.realpath(root):
+            raise Usage(_among(self.file, root))
 
     def shown(self, results: Sequence[Result]) -> Sequence[Result] | None:
         """Those of a query's results that are to be drawn; None if it is not drawn at all."""
@@ -111,7 +110,8 @@ class Sheets:
         if not self.file or not (self.save or self.show):
             return
         sheet = plots.search_sheet(self.rows)
-        plots.write_image(self.file, sheet, results=False)
+        below = self.file.parent != Path()  # else that is whatever a person works in
+        plots.write_image(self.file, sheet, results=below)
         rest = f": the first {len(self.rows)} queries, for more there is no room"
         self.terminal.note(f"drawn in {self.file}{rest if self.full else ''}")
         if self.show:
@@ -135,32 +135,16 @@ class Readable(Protocol):
     def read(self, picture: Picture) -> bytes: ...
 
 
+def _among(file: Path, root: Path) -> str:
+    return f"--montage {file} would lie among the pictures of {root}; give a place outside"
+
+
 def thumbnail(source: Readable, id: str, max_pixels: int) -> Image | None:
     """A picture at the size of a tile; None if it can't be had."""
     try:
         return decode(source.read(Picture(id, "")), plots.TILE, max_pixels=max_pixels)
     except BadPicture:
         return None
-
-
-def is_among(path: Path, ids: Iterable[str], root: str | os.PathLike[str] = "") -> bool:
-    """Whether a file is one of these pictures, under whatever name.
-
-    An id is a path below the root, or, where a table may name what is local, any path or URL.
-    """
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return False
-    urls = {Path(os.path.realpath(path)).as_uri(), Path(os.path.abspath(path)).as_uri()}
-    return any(id in urls if is_url(id) else _is_file(os.path.join(root, id), status) for id in ids)
-
-
-def _is_file(path: str, status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), status)
-    except (OSError, ValueError):
-        return False
 
 
 def _show(terminal: Terminal, sheet: Image, title: str) -> None:

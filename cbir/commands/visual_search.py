@@ -84,13 +84,11 @@ def _search(args: Namespace, terminal: Terminal) -> int:
     if not asked:
         raise BadSource(_nothing(photos.failures))
     sheets = Sheets(args, terminal)
-    sheets.protect(photos.named)
     sheets.keep_out(source)
     failures.check_place_of(args, sheets.files)
-    catalogue, failed, everything = catalogues.describe(
+    catalogue, failed = catalogues.describe(
         args, terminal, source, recipe, args.augment, reuse=True, white=args.white_background
     )
-    sheets.protect(everything, source.root)
     found = 0
     with hurried(source) as near:
         for result in _searched(args, terminal, photos, recipe, catalogue):

@@ -2,22 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cbir.errors import BadOutput, BadSource, did_you_mean
+from cbir.errors import BadSource, did_you_mean
 from cbir.matching.matches import Matches
-from cbir.matching.nearness import DISTANCE, SIMILARITY
-from cbir.tables import NoRows, check_table, read_table
+from cbir.matching.nearness import SIMILARITY
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 8192
 DIGITS = 5
-AS_WRITTEN = rf"^(-?[0-9]+\.[0-9]{{{DIGITS}}}|inf)$"
 
 
 @dataclass(frozen=True)
@@ -67,51 +64,6 @@ def chosen(all_columns: Sequence[Column], wanted: Sequence[str]) -> list[Column]
         if not name.strip() or names.count(name) > 1:
             raise BadSource(f"--columns would call two columns {name!r}; give one another name")
     return found
-
-
-def check_place(path: Path, some: Sequence[Column]) -> None:
-    """BadOutput if the table can't go there: to be asked before the work.
-
-    It takes the place of a table of matches, and of nothing else.
-    """
-    check_table(path)
-    if path.exists() and path.stat().st_size and not _is_ours(path, some):
-        raise BadOutput(f"{path} is something else than a table of matches; give another name")
-
-
-def _is_ours(path: Path, some: Sequence[Column]) -> bool:
-    """Whether a table has a measure, and all its values are written as we write them.
-
-    As its last column, or where these columns have it, if it has just these.
-    """
-    try:
-        found = read_table(path)
-        names = found.column_names
-    except BadSource as error:
-        if not isinstance(error.__cause__, NoRows):
-            return False
-        found, names = None, error.__cause__.names  # no row had a match
-    same = [_bare(name) for name in names] == [_bare(column.name) for column in some]
-    if not same and names[-1] not in (SIMILARITY, DISTANCE):
-        return False
-    place = [column.side for column in some].index(2) if same else len(names) - 1
-    return found is None or _is_measure(found.column(place))
-
-
-def _bare(name: str) -> str:
-    """Without the apostrophe that is written before what a spreadsheet would run."""
-    return name.removeprefix("'")
-
-
-def _is_measure(column: "pa.ChunkedArray") -> bool:
-    from pyarrow import compute, types
-
-    if types.is_float64(column.type):
-        values = column.to_numpy()
-        return bool(np.array_equal(np.round(values, DIGITS), values, equal_nan=True))
-    if not types.is_string(column.type):
-        return False
-    return bool(compute.all(compute.match_substring_regex(column, AS_WRITTEN)).as_py())
 
 
 def table(

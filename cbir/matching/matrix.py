@@ -6,11 +6,10 @@ import numpy as np
 
 from cbir.distances import pairwise
 from cbir.errors import BadOutput
-from cbir.files import check_output, replacing
+from cbir.files import check_ours, check_output, replacing_ours
 from cbir.matching.sides import Side
 from cbir.pipeline import Progress
 
-NUMPY = b"\x93NUMPY"
 VALUES_AT_ONCE = 16 << 20
 """64 MB of float32."""
 
@@ -20,10 +19,7 @@ def check_matrix(path: Path) -> None:
     if path.suffix.lower() != ".npy":
         raise BadOutput(f"{path} will be a NumPy file; end its name in .npy")
     check_output(path)
-    if path.exists() and path.stat().st_size:
-        with open(path, "rb") as file:
-            if file.read(len(NUMPY)) != NUMPY:
-                raise BadOutput(f"{path} is something else than a NumPy file; give another name")
+    check_ours(path)
 
 
 def write_matrix(
@@ -40,7 +36,7 @@ def write_matrix(
     shape = len(left.numbers), len(right.numbers)
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     step = max(1, min(4096, VALUES_AT_ONCE // max(shape[1], len(right.blocks))))
-    with replacing(path) as file:
+    with replacing_ours(path, "cbir") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, shape[0], step):
             asking = left.blocks.rows(left.numbers[start : start + step])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cbir.errors import BadOutput
-from cbir.files import replacing
+from cbir.files import replacing_ours
 from cbir.tables.delimiters import GUESSES, delimiter_of
 from cbir.tables.formats import DELIMITERS, PARQUET, check_table
 from cbir.tables.parquet import is_text
@@ -25,13 +25,13 @@ def write_table(
 ) -> int:
     """Writes a table, whole or not at all, in the format that the path's suffix says.
 
-    Returns how many texts got an apostrophe before them, because a spreadsheet would have run
-    them as formulas (no cell of Parquet does).
+    It is ours to replace from then on. Returns how many texts got an apostrophe before them,
+    because a spreadsheet would have run them as formulas (no cell of Parquet does).
     """
     check_table(path, delimiter)
     path = Path(path)
     suffix = path.suffix.lower()
-    with replacing(path) as file:
+    with replacing_ours(path, "cbir") as file:
         if suffix == PARQUET:
             _write_parquet(file, table)
             return 0
