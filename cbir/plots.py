@@ -69,10 +69,10 @@ def check_place(path: Path) -> None:
     check_output(path)
 
 
-def write_image(path: Path, image: Image, results: bool = True) -> None:
+def write_image(path: Path, image: Image) -> None:
     """The image as a file, whole or not at all; its folder is made if need be.
 
-    `results`: that is a folder of results, in which walks pass over drawings.
+    Walks pass over drawings in this folder from then on.
     """
     check_format(path)
     suffix = path.suffix.lower()
@@ -83,8 +83,7 @@ def write_image(path: Path, image: Image, results: bool = True) -> None:
     make_folder(path.parent)
     with replacing(path) as file:
         file.write(drawings.signed(data))
-    if results:
-        drawings.mark(path.parent)
+    drawings.mark(path.parent)
 
 
 def _strip(query: Tile, results: Sequence[Tile], columns: int) -> Image:

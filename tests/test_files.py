@@ -492,7 +492,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
             with replacing(disk / "index.csv") as file:
                 file.write(b"new" * 100_000)
 
-        with pytest.raises(BadOutput, match="the disk is full; nothing was changed"):
+        with pytest.raises(BadOutput, match="the disk is full; what was there is as it was"):
             write()
         assert contents(disk) == {"index.csv": b"old"}
     finally:

@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from cbir.__main__ import main
 from cbir.errors import BadPicture
+from cbir.matching import matches
 from cbir.sources import Waiting
 from cbir.tables import read_table
 from cbir.types import Fetched
@@ -346,12 +347,62 @@ def test_a_failing_row_is_reported_and_the_rest_goes_on(match: Match, server: We
     assert "404" in told[bad[0]]
     assert told["u, row 3"] == "it names no picture"
     assert "5 pictures left out (listed in failures.csv)" in done.stderr
-    assert "2 of the 2 rows of u" in done.stderr
+    assert "2 of the 8 rows of u" in done.stderr
     features = ["--save-features", "kept", "--matrix", "m.npy", "--failures", "f.csv"]
     match("u.csv", "b.csv", "-d", "hsv", "--threshold", "0", "--allow-local", *features)
-    assert np.load("m.npy").shape == (2, 3)
+    matrix = np.load("m.npy")
+    assert matrix.shape == (8, 3)
+    assert np.isfinite(matrix).all(axis=1).tolist() == [row in (1, 5) for row in range(8)]
+    assert matrix[1].argmin() == 0
     assert [line[0] for line in lines("kept/_u_fields.csv")] == ["n", "2", "6"]
     assert lines("f.csv") == lines("failures.csv")
+
+
+def test_columns_that_are_no_cells(match: Match) -> None:
+    """Lists are left out, and said to be; bytes are refused before any work."""
+    parquet.write_table(
+        pa.table({"path": ["photos/a.jpg"], "vector": [[1.0]], "raw": [b"\xff"], "n": [1]}),
+        "p.parquet",
+    )
+    flags = ["p.parquet", "b.csv", "-d", "hsv", "--image-column", "path", "--image-column", "path"]
+    refused(match(*flags), "column 'raw' holds binary, which is no text; write Parquet")
+    refused(match(*flags, "--columns", "vector"), "the result has no column 'vector'")
+    done = match(*flags, "--columns", "n", "id")
+    assert done.returncode == 0
+    assert "p.parquet: columns of lists or structures are left out: vector" in done.stderr
+    assert match(*flags, "--out", "o.parquet").returncode == 0
+    assert parquet.read_table("o.parquet").column("raw").to_pylist() == [b"\xff"]
+
+
+def test_tables_with_different_delimiters(match: Match) -> None:
+    Path("s.csv").write_text("n$where\n1$photos/a.jpg\n")
+    Path("t.csv").write_text("n%where\n1%photos/b.jpg\n")
+    flags = ["s.csv", "t.csv", "-d", "hsv", "--columns", "s_n=a", "t_n=b"]
+    refused(match(*flags, *["--delimiter", "$"] * 3), "--delimiter is given once, or once for A")
+    assert match(*flags, "--delimiter", "$", "--delimiter", "%").returncode == 0
+    assert lines()[0][:2] == ["a", "b"]
+
+
+def test_more_matches_than_a_table_may_have(match: Match, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matches, "MOST", 5)
+    flags = ["a.csv", "b.csv", "-d", "hsv", "--top", "3"]
+    words = "matches are more than a table may have rows (5); ask for fewer of each row"
+    refused(match(*flags), words)
+    refused(match(*flags, "--threshold", "2"), words)
+    assert match("a.csv", "b.csv", "-d", "hsv").returncode == 0
+
+
+def test_features_of_another_table_of_that_name_stay(match: Match, folder: Path) -> None:
+    flags = ["b.csv", "-d", "hsv", "--save-features", "kept"]
+    for _ in range(2):
+        assert match("a.csv", *flags).returncode == 0
+    before = Path("kept/_a_feature.h5").read_bytes()
+    Path("other").mkdir()
+    listed(Path("other/a.csv"), ["path"], ["../photos/a.jpg"])
+    done = match("other/a.csv", *flags, "--allow-local")
+    assert done.returncode == 2
+    assert f"_a_feature.h5 has the features of {folder / 'a.csv'}; give another" in done.stderr
+    assert Path("kept/_a_feature.h5").read_bytes() == before
 
 
 def test_a_side_without_any_picture(match: Match) -> None:

@@ -355,7 +355,7 @@ def test_features_that_do_not_fit_on_the_disk_leave_the_earlier_pair(small_disk:
     large = np.random.default_rng(0).random((60, 300))
     many = side(np.eye(3), "a long name for a row " * 10, rows=[0, 1, 2] * 200)
     for too_much in (side(large), many):
-        with pytest.raises(BadOutput, match="the disk is full; nothing was changed"):
+        with pytest.raises(BadOutput, match="the disk is full; what was there is as it was"):
             saving.save(small_disk, "s", too_much, SPEC)
         assert {path.name: path.read_bytes() for path in small_disk.iterdir()} == before
     assert features.read(small_disk / "_s_feature.h5").fields.equals(kept.fields)

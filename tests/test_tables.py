@@ -19,6 +19,7 @@ from pyarrow import parquet
 from cbir.errors import BadOutput, BadSource
 from cbir.tables import (
     check_table,
+    left_out,
     opening,
     picture_column,
     read_table,
@@ -228,11 +229,25 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert read_table(tmp_path / "t.csv").to_pydict() == table.to_pydict()
 
 
-def test_nested_columns_are_refused_unless_others_are_chosen(tmp_path: Path) -> None:
+def test_nested_columns_are_left_out(tmp_path: Path) -> None:
     table = pa.table({"path": ["a.jpg"], "vector": [[1.0, 2.0]], "who": [{"name": "x"}]})
     parquet.write_table(table, tmp_path / "t.parquet")
+    assert cells_of(tmp_path / "t.parquet") == [["path"], ["a.jpg"]]
+    assert left_out(tmp_path / "t.parquet") == ["vector", "who"]
+    with pytest.raises(BadSource, match="column 'vector' holds lists"):
+        read_table(tmp_path / "t.parquet", columns=["path", "vector"])
+    parquet.write_table(table.drop_columns("path"), tmp_path / "t.parquet")
     assert "column 'vector' holds lists" in refused(tmp_path / "t.parquet")
-    assert cells_of(tmp_path / "t.parquet", columns=["path"]) == [["path"], ["a.jpg"]]
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    assert left_out(tmp_path / "t.csv") == []
+
+
+def test_texts_that_are_views(tmp_path: Path) -> None:
+    table = pa.table({"path": pa.array(["a.jpg", None, "b.jpg"]).cast(pa.string_view())})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    read = read_table(tmp_path / "t.parquet")
+    assert picture_column(read) == "path"
+    assert read.column("path").to_pylist() == ["a.jpg", None, "b.jpg"]
 
 
 def test_parquet_with_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

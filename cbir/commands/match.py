@@ -16,7 +16,7 @@ from cbir.errors import BadOutput
 from cbir.files import check_ours
 from cbir.matching import joined, saving
 from cbir.matching.joined import Column
-from cbir.matching.matches import Matches, match
+from cbir.matching.matches import Matches, check_count, match
 from cbir.matching.matrix import check_matrix, write_matrix
 from cbir.matching.naming import Named, apart, named
 from cbir.matching.nearness import ALIKE, nearness
@@ -24,7 +24,7 @@ from cbir.matching.sides import Side, described, fetching_once
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
 from cbir.store import Store
-from cbir.tables import check_table, write_table
+from cbir.tables import check_table, check_textual, write_table
 from cbir.types import Failure
 
 EXAMPLES = """examples:
@@ -64,9 +64,10 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--delimiter",
+        action="append",
         metavar="D",
         help="what stands between the cells of A and B: a character, or tab, semicolon, … "
-        "(default: what their first lines show)",
+        "(default: what their first lines show); twice, if A and B differ",
     )
     _add_outputs(parser)
 
@@ -113,7 +114,9 @@ def _add_outputs(parser: Parser) -> None:
         help="keep vectors and fields of both sides there: _NAME_feature.h5, _NAME_fields.csv",
     )
     parser.add_argument(
-        "--matrix", metavar="F.npy", help="also write all similarities, a row of A in each row"
+        "--matrix",
+        metavar="F.npy",
+        help="also write all similarities, a row of A in each row; NaN where one has no picture",
     )
     failures.add_failures(parser, beside="the result")
     options.add_web(parser)
@@ -137,12 +140,15 @@ def _match(args: Namespace, terminal: Terminal) -> int:
     columns = joined.columns(names, fields, wanted.measure)
     if args.columns:
         columns = joined.chosen(columns, args.columns)
+    rows = given[0].fields.num_rows, given[1].fields.num_rows
+    check_count(*rows, wanted.within, args.top)
     out = _check_places(args, given, names, columns)
+    _tell_left_out(terminal, given)
     with fetching_once(*given, out.parent) as given:
         (left, right), failed = _described(args, terminal, given, recipe)
     if args.save_features:
-        for name, side in zip(names, (left, right), strict=True):
-            saving.save(Path(args.save_features), name, side, recipe.spec)
+        for name, side, from_where in zip(names, (left, right), given, strict=True):
+            saving.save(Path(args.save_features), name, side, recipe.spec, from_where.origin)
     with terminal.progress("matching") as progress:
         found = match(
             *(left, right, wanted.distance, wanted.within, args.top, args.mutual, progress)
@@ -154,21 +160,22 @@ def _match(args: Namespace, terminal: Terminal) -> int:
     listed_in = failures.listed(args, out.parent, failed, of=out)
     some = len(set(found.left.tolist()))
     terminal.note(
-        f"{out}: {some} of the {left.fields.num_rows} rows of {names[0]} have a match among the "
-        f"{right.fields.num_rows} of {names[1]} ({wanted.words}) in {seconds(started):.1f} s"
+        f"{out}: {some} of the {left.named} rows of {names[0]} have a match among the "
+        f"{right.named} of {names[1]} ({wanted.words}) in {seconds(started):.1f} s"
     )
     terminal.failures(failed, listed_in)
     return 1 if failed else 0
 
 
 def _given(args: Namespace) -> tuple[Named, Named]:
-    column = args.image_column or [None]
-    if len(column) > 2:
-        raise Usage("--image-column is given once, or once for A and once for B")
+    column, delimiter = args.image_column or [None], args.delimiter or [None]
+    for flag, values in (("--image-column", column), ("--delimiter", delimiter)):
+        if len(values) > 2:
+            raise Usage(f"{flag} is given once, or once for A and once for B")
     web = options.web(args)
     return (
-        named(args.left, web, args.delimiter, column[0]),
-        named(args.right, web, args.delimiter, column[-1]),
+        named(args.left, web, delimiter[0], column[0]),
+        named(args.right, web, delimiter[-1], column[-1]),
     )
 
 
@@ -192,15 +199,25 @@ def _check_places(
             raise BadOutput(f"can't write {path}: its folder does not exist")
     taken = {file for side in given for file in side.files}
     if args.save_features:
-        taken |= saving.check_places(Path(args.save_features), names)
+        sources = [side.origin for side in given]
+        taken |= saving.check_places(Path(args.save_features), names, sources)
     if os.path.realpath(out) in map(os.path.realpath, taken):
         raise Usage(f"--out {out} is read or written as something else; give another name")
     check_table(out)
+    if out.suffix.lower() != ".parquet":
+        check_textual(joined.schema([side.fields for side in given], columns, as_text=True))
     check_ours(out)
     if args.matrix:
         check_matrix(Path(args.matrix))
     failures.check_place_of(args, {out, *taken})
     return out
+
+
+def _tell_left_out(terminal: Terminal, given: tuple[Named, Named]) -> None:
+    for side in given:
+        if side.left_out:
+            names = ", ".join(side.left_out[:5]) + (", …" if len(side.left_out) > 5 else "")
+            terminal.note(f"{side.text}: columns of lists or structures are left out: {names}")
 
 
 def _described(

@@ -28,7 +28,6 @@ class Montage:
         root = Path(args.result_path or index.root or Path(args.index).parent)
         if args.result_path and not root.is_dir():
             raise BadSource(f"--result-path {root} is not a folder")
-        self.sheets.keep_out_of(root)
         self.pictures = _Pictures(root, args.allow_local)
         self.queries = queries
         self.missing = 0

@@ -72,12 +72,10 @@ class Sheets:
         if self.file and isinstance(source, Folder):
             place = os.path.realpath(self.file)
             if os.path.commonpath([place, source.origin]) == source.origin:
-                raise Usage(_among(self.file, source.root))
-
-    def keep_out_of(self, root: Path) -> None:
-        """The same where a folder may well hold results, too: those below it are passed over."""
-        if self.file and os.path.realpath(self.file.parent) == os.path.realpath(root):
-            raise Usage(_among(self.file, root))
+                raise Usage(
+                    f"--montage {self.file} would lie among the pictures of {source.root}; give a "
+                    "place outside"
+                )
 
     def shown(self, results: Sequence[Result]) -> Sequence[Result] | None:
         """Those of a query's results that are to be drawn; None if it is not drawn at all."""
@@ -110,8 +108,7 @@ class Sheets:
         if not self.file or not (self.save or self.show):
             return
         sheet = plots.search_sheet(self.rows)
-        below = self.file.parent != Path()  # else that is whatever a person works in
-        plots.write_image(self.file, sheet, results=below)
+        plots.write_image(self.file, sheet)
         rest = f": the first {len(self.rows)} queries, for more there is no room"
         self.terminal.note(f"drawn in {self.file}{rest if self.full else ''}")
         if self.show:
@@ -133,10 +130,6 @@ class Readable(Protocol):
     """Where a picture's bytes come from; a source is such a place."""
 
     def read(self, picture: Picture) -> bytes: ...
-
-
-def _among(file: Path, root: Path) -> str:
-    return f"--montage {file} would lie among the pictures of {root}; give a place outside"
 
 
 def thumbnail(source: Readable, id: str, max_pixels: int) -> Image | None:

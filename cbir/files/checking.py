@@ -44,7 +44,7 @@ def why_no_output(error: OSError) -> str:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return "its folder does not exist"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full; nothing was changed"
+        return "the disk is full; what was there is as it was"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "no permission to write there"
     return (error.strerror or str(error)).lower()

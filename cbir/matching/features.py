@@ -47,7 +47,10 @@ class Saved:
 
 @dataclass(frozen=True)
 class Header:
-    """The line before the HDF5: what made the vectors, their place, and digests of both files."""
+    """The line before the HDF5: what made the vectors, their place, and digests of both files.
+
+    `source`: whose rows they are, as a path.
+    """
 
     spec: str
     rows: int
@@ -55,6 +58,7 @@ class Header:
     offset: int
     sha256: str
     fields_sha256: str
+    source: str = ""
 
     def line(self) -> bytes:
         return MARK + json.dumps(asdict(self), sort_keys=True).encode("ascii") + b"\n"
@@ -102,7 +106,8 @@ def read_header(file: IO[bytes], size: int) -> Header:
         header = Header(**found)
     except (ValueError, TypeError, RecursionError) as error:
         raise BadIndex("its first line is damaged") from error
-    counts, texts = (header.rows, header.dim, header.offset), (header.spec, header.sha256)
+    counts = header.rows, header.dim, header.offset
+    texts = header.spec, header.sha256, header.source
     good = all(type(n) is int and n > 0 for n in counts) and all(type(t) is str for t in texts)
     if not good or header.offset + 4 * header.rows * header.dim > size:
         raise BadIndex("its first line does not fit it: cut short, or damaged")

@@ -75,22 +75,29 @@ def table(
     """The rows of all matches, a batch at a time; the measure has five digits, as text or not."""
     import pyarrow as pa
 
+    kinds = schema(fields, some, as_text)
+
+    def batches() -> Iterator["pa.RecordBatch"]:
+        for start in range(0, len(found.left), BATCH_ROWS):
+            part = found.chosen(np.arange(start, min(start + BATCH_ROWS, len(found.left))))
+            yield pa.RecordBatch.from_arrays(_arrays(part, fields, some, as_text), schema=kinds)
+
+    return pa.RecordBatchReader.from_batches(kinds, batches())
+
+
+def schema(fields: Sequence["pa.Table"], some: Sequence[Column], as_text: bool) -> "pa.Schema":
+    """What the columns of the result hold."""
+    import pyarrow as pa
+
     kinds = [
         (pa.string() if as_text else pa.float64())
         if column.side == 2
         else fields[column.side].schema.field(column.own).type
         for column in some
     ]
-    schema = pa.schema(
+    return pa.schema(
         [pa.field(column.name, kind) for column, kind in zip(some, kinds, strict=True)]
     )
-
-    def batches() -> Iterator["pa.RecordBatch"]:
-        for start in range(0, len(found.left), BATCH_ROWS):
-            part = found.chosen(np.arange(start, min(start + BATCH_ROWS, len(found.left))))
-            yield pa.RecordBatch.from_arrays(_arrays(part, fields, some, as_text), schema=schema)
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _arrays(

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 from cbir import distances
 from cbir.distances.equal import first_equal
 from cbir.distances.few import nearest_few
+from cbir.errors import BadSpec
 from cbir.matching.sides import Numbers, Side
 from cbir.pipeline import Progress
 
 ASKED_AT_ONCE = 4096
+
+MOST = 10_000_000
+"""Pairs, as many as rows of a table that can be read again."""
 
 
 class Matches(NamedTuple):
@@ -40,6 +44,7 @@ def match(
     `within`: only those at most this far. `mutual`: only those that have it among their own
     nearest `limit`, too.
     """
+    check_count(left.fields.num_rows, right.fields.num_rows, within, limit)
     limit = min(limit, max(left.fields.num_rows, right.fields.num_rows))
     one, other = _Grouped(left), _Grouped(right)
     before = len(one.vectors)
@@ -51,6 +56,19 @@ def match(
     back = _nearest(other, one, *how, lambda done: progress(before + done, total))
     rows = right.fields.num_rows
     return found.chosen(np.isin(found.left * rows + found.right, back.right * rows + back.left))
+
+
+def check_count(rows: int, others: int, within: float | None, limit: int) -> None:
+    """BadSpec if so many rows will have more matches than a table may have rows."""
+    if within is None and rows * min(limit, others) > MOST:
+        raise BadSpec(_too_many(rows * min(limit, others)))
+
+
+def _too_many(count: int) -> str:
+    return (
+        f"{count:,} matches are more than a table may have rows ({MOST:,}); ask for fewer of each "
+        "row, or only for near ones"
+    )
 
 
 class _Grouped:
@@ -85,12 +103,15 @@ def _nearest(
     progress: Callable[[int], None],
 ) -> Matches:
     """The matches of all rows, found for each different vector once."""
-    parts = []
+    parts, count = [], 0
     for start in range(0, len(asking.vectors), ASKED_AT_ONCE):
         numbers = asking.vectors[start : start + ASKED_AT_ONCE]
         queries = asking.blocks.rows(numbers)
         found = distances.nearest(queries, searched.blocks, limit, distance, within=within)
         parts.append(_with_rows(found, searched, limit, start))
+        count += len(parts[-1].left)
+        if count > MOST:
+            raise BadSpec(_too_many(count))
         progress(start + len(numbers))
     vectors, rows, far = (np.concatenate(part) for part in zip(*parts, strict=True))
     ends = np.searchsorted(vectors, np.arange(len(asking.vectors) + 1))

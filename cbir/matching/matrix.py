@@ -31,17 +31,21 @@ def write_matrix(
 ) -> None:
     """Writes float32 (rows, rows): similarities for cosine, distances for all others.
 
-    Row by row of the left side, whole or not at all, with some of it in memory at a time.
+    Of all rows that were named, so that each has its place; those without a vector are NaN. Row by
+    row of the left side, whole or not at all, with some of it in memory at a time.
     """
-    shape = len(left.numbers), len(right.numbers)
+    shape = left.named, right.named
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     step = max(1, min(4096, VALUES_AT_ONCE // max(shape[1], len(right.blocks))))
+    rows, columns = left.kept, right.kept
     with replacing_ours(path, "cbir") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, shape[0], step):
-            asking = left.blocks.rows(left.numbers[start : start + step])
-            far = pairwise(asking, right.blocks, distance)
+            piece = np.full((min(step, shape[0] - start), shape[1]), np.nan, "<f4")
+            some = np.flatnonzero((rows >= start) & (rows < start + step))
+            far = pairwise(left.blocks.rows(left.numbers[some]), right.blocks, distance)
             if distance == "cosine":
                 np.subtract(1, far, out=far)
-            file.write(np.ascontiguousarray(far[:, right.numbers], "<f4").data)
+            piece[np.ix_(rows[some] - start, columns)] = far[:, right.numbers]
+            file.write(piece.data)
             progress(min(start + step, shape[0]), shape[0])

@@ -1,5 +1,6 @@
 """What a person may name as one side of a match: a table, a folder, an index or saved features."""
 
+import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from cbir.errors import BadSource
 from cbir.files import readable
 from cbir.matching import features
 from cbir.sources import FetchedOnce, Folder, Table, id_of, open_dataset
-from cbir.tables import picture_column
+from cbir.tables import left_out, picture_column
 from cbir.vector_index import VectorIndex
 from cbir.vector_index.reading import is_index
 
@@ -44,6 +45,13 @@ class Named:
     blocks: ColumnBlocks | None = None
     spec: str | None = None
     files: tuple[Path, ...] = ()
+    left_out: Sequence[str] = ()
+    """Columns of the file that are no fields."""
+
+    @property
+    def origin(self) -> str:
+        """Which table, folder or file that is, however it was named."""
+        return self.source.origin if self.source is not None else os.path.realpath(self.files[0])
 
 
 def named(
@@ -78,7 +86,12 @@ def _of_table(text: str, source: Table) -> Named:
     column = column.dictionary_encode().unify_dictionaries().combine_chunks()
     numbers = column.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
     ids = [id_of(name) if name else "" for name in column.dictionary.to_pylist()]
-    return Named(text, _stem(text), fields, ids, numbers, source, files=(source.path,))
+    no_fields = left_out(source.path)
+    return Named(
+        *(text, _stem(text), fields, ids, numbers, source),
+        files=(source.path,),
+        left_out=no_fields,
+    )
 
 
 def _of_folder(text: str, source: Folder) -> Named:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,25 @@ if TYPE_CHECKING:
 class Side:
     """Rows that have a vector: `numbers` (rows,) tells which one of `blocks`.
 
-    Each vector is some row's, and they lie in the order in which rows have them first.
+    Each vector is some row's, and they lie in the order in which rows have them first. `without`:
+    which rows of all that were named have none, and are not among these.
     """
 
     name: str
     fields: "pa.Table"
     numbers: Numbers
     blocks: ColumnBlocks
+    without: Numbers = field(default_factory=lambda: np.zeros(0, np.intp))
+
+    @property
+    def named(self) -> int:
+        """How many rows were named."""
+        return len(self.numbers) + len(self.without)
+
+    @property
+    def kept(self) -> Numbers:
+        """Which of all that were named these rows are."""
+        return np.delete(np.arange(self.named), self.without)
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,7 @@ def described(
         why = f"every picture failed ({failures[0].id}: {failures[0].reason})"
         raise BadSource(f"nothing to match in {given.text}: {why}")
     side = _in_order(given, numbers[kept], given.fields.take(kept), index)
+    side = replace(side, without=np.flatnonzero(numbers == NONE))
     return Described(side, failures, made.pictures)
 
 

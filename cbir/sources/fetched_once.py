@@ -33,6 +33,12 @@ class Waiting:
         self._failed: dict[str, str] = {}
         self._size = 0
         self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
+
+    def turn(self, id: str) -> threading.Lock:
+        """Held by whoever fetches this picture, so that others find it here and don't, too."""
+        with self._lock:
+            return self._turns.setdefault(id, threading.Lock())
 
     def get(self, id: str) -> Fetched | None:
         """The picture, if it waits here; BadPicture if it can't be had."""
@@ -89,10 +95,14 @@ class FetchedOnce:
         """As the table does it, but the server is asked once."""
         if not is_url(picture.id):
             return self.table.fetch(picture, stamp, room)
-        found = self.waiting.get(picture.id)
-        if found is not None:
-            room(len(found.data))
-            return None if stamp and stamp == found.stamp else found
+        with self.waiting.turn(picture.id):
+            found = self.waiting.get(picture.id)
+            if found is None:
+                return self._fetched(picture, stamp, room)
+        room(len(found.data))
+        return None if stamp and stamp == found.stamp else found
+
+    def _fetched(self, picture: Picture, stamp: str, room: Callable[[int], None]) -> Fetched | None:
         try:
             found = self.table.fetch(picture, stamp, room)
         except BadPicture as error:

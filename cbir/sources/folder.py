@@ -23,9 +23,9 @@ ENDINGS = (
 class Folder:
     """A picture's id is its path below `root`, with forward slashes.
 
-    Hidden files and folders are passed over, and so are our own drawings in folders of results
-    below the root. A link to a folder is followed, but each folder is walked once, so that links
-    in a circle end. `origin` says which folder it is, however it was named.
+    Hidden files and folders are passed over, and so are our own drawings. A link to a folder is
+    followed, but each folder is walked once, so that links in a circle end. `origin` says which
+    folder it is, however it was named.
     """
 
     def __init__(self, root: str | Path):
@@ -67,7 +67,7 @@ class Folder:
                     self._fail(folder, f"a link to a folder that is walked already ({where})")
                     continue
                 walked[key] = folder
-                results = folder and is_marked(self.root / folder)
+                results = is_marked(self.root / folder)
                 with os.scandir(self.root / folder) as entries:
                     for entry in entries:
                         if results and is_drawing(entry.path):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
-from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, check_rows, chosen, short
+from cbir.tables.wrong import LONGEST_CELL, Wrong, check_names, check_rows, chosen, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +15,10 @@ LARGEST_UNPACKED = (1 << 31) - 1
 
 
 def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
-    """The wanted columns of all rows; Wrong if that is no Parquet, or holds more than cells."""
+    """The wanted columns of all rows; Wrong if that is no Parquet, or they hold more than cells.
+
+    Where none are wanted by name, all that hold cells.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -26,7 +29,8 @@ def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
         check_rows(claimed.metadata.num_rows)
         schema = claimed.schema_arrow
         check_names(schema.names, "it")
-        wanted = chosen(schema.names, columns)
+        flat = [name for name in schema.names if not _is_nested(schema.field(name))]
+        wanted = chosen(schema.names, columns if columns or not flat else flat)
         fields = [_flat(schema.field(name)) for name in wanted]
         texts = [field.name for field in fields if is_text(field.type)]
         # As dictionaries, so that a text which is repeated a million times stays one in memory.
@@ -35,7 +39,7 @@ def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise Wrong(f"damaged Parquet: {' '.join(str(error).split())[:200]}") from error
     if not batches:
-        raise NoRows("there are no rows in it", wanted)
+        raise Wrong("there are no rows in it")
     return pa.Table.from_batches(batches)
 
 
@@ -53,15 +57,31 @@ def is_text(kind: "pa.DataType") -> bool:
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
-def _flat(field: "pa.Field") -> "pa.Field":
+def nested_columns(file: IO[bytes]) -> list[str]:
+    """Those that hold lists or structures, and are left out where all columns are read."""
+    from pyarrow import parquet
+
+    schema = parquet.ParquetFile(file).schema_arrow
+    return [field.name for field in schema if _is_nested(field)]
+
+
+def _is_nested(field: "pa.Field") -> bool:
     from pyarrow import types
 
-    if types.is_nested(field.type):
+    return bool(types.is_nested(field.type))
+
+
+def _flat(field: "pa.Field") -> "pa.Field":
+    import pyarrow as pa
+    from pyarrow import types
+
+    if _is_nested(field):
         raise Wrong(
             f"column {short(field.name)} holds lists or structures ({str(field.type)[:40]}); "
             "choose other columns"
         )
-    return field
+    # No dictionary becomes such texts, which are the same texts.
+    return field.with_type(pa.string()) if types.is_string_view(field.type) else field
 
 
 def _batches(opened: "object", schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:

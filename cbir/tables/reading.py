@@ -8,7 +8,7 @@ from cbir.errors import BadSource
 from cbir.tables import formats
 from cbir.tables.delimiters import delimiter_of
 from cbir.tables.opening import opened, unpacked
-from cbir.tables.parquet import is_parquet, is_text, read_parquet
+from cbir.tables.parquet import is_parquet, is_text, nested_columns, read_parquet
 from cbir.tables.text import read_text
 from cbir.tables.wrong import Wrong, check_there, short
 
@@ -24,8 +24,9 @@ def read_table(
     """A table's columns, all or those that are wanted, in that order; at least one row.
 
     Text (`.csv`, `.tsv`, any other name but `.parquet`; gzip as well) has cells of text only,
-    exactly as they are written. Parquet keeps its types and may hold nulls. BadSource, in one line
-    with the place, for whatever is no such table.
+    exactly as they are written. Parquet keeps its types and may hold nulls; columns of lists and
+    the like are left out where none are wanted by name. BadSource, in one line with the place, for
+    whatever is no such table.
     """
     try:
         with opened(Path(path)) as file:
@@ -50,6 +51,12 @@ def read_open_table(
         return read_text(unpacked(file), given, usual, columns)
     except Wrong as error:
         raise BadSource(f"can't read the table {name}: {error}") from error
+
+
+def left_out(path: str | Path) -> list[str]:
+    """The columns of a table that `read_table` leaves out: of Parquet what is more than cells."""
+    with opened(Path(path)) as file:
+        return nested_columns(file) if is_parquet(file) else []
 
 
 def picture_column(table: "pa.Table", name: str | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 import numpy as np
 
 from cbir.tables.delimiters import guessed
-from cbir.tables.wrong import LONGEST_CELL, NoRows, Wrong, check_names, check_rows, chosen, short
+from cbir.tables.wrong import LONGEST_CELL, Wrong, check_names, check_rows, chosen, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ def read_text(
             arrays = [_checked(cells[place], lines, names[place]) for place in places]
             batches.append(pa.RecordBatch.from_arrays(arrays, wanted))
     if not batches:
-        raise NoRows("there are no rows below its header", wanted)
+        raise Wrong("there are no rows below its header")
     return pa.Table.from_batches(batches)
 
 
@@ -80,7 +80,7 @@ def _head(file: IO[bytes]) -> str:
         raise Wrong("the file is empty")
     wide = (head[:64:2], head[1:64:2])
     if head.startswith(UTF16) or any(part and not part.strip(b"\0") for part in wide):
-        raise Wrong("it is UTF-16 text; save it as UTF-8")
+        raise Wrong("it is UTF-16 or UTF-32 text; save it as UTF-8")
     if head.startswith(WORKBOOKS):
         raise Wrong("it is a spreadsheet's own format or an archive; save it as CSV")
     return head.decode("utf-8-sig", "replace")

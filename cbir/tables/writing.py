@@ -38,6 +38,17 @@ def write_table(
         return write_text(file, table, delimiter or DELIMITERS[suffix])
 
 
+def check_textual(schema: "pa.Schema") -> None:
+    """BadOutput for columns that have no text, such as bytes: to be asked before the work."""
+    for field in schema:
+        kind = getattr(field.type, "storage_type", field.type)  # that of a UUID, say
+        if "binary" in str(kind):
+            raise BadOutput(
+                f"column {short(field.name)} holds {field.type}, which is no text; write Parquet, "
+                "or choose other columns"
+            )
+
+
 def write_text(
     file: IO[bytes], table: "pa.Table | pa.RecordBatchReader", delimiter: str = ","
 ) -> int:

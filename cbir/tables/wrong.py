@@ -16,14 +16,6 @@ class Wrong(Exception):
     """What is wrong, and where in the table: it becomes a BadSource that names the file."""
 
 
-class NoRows(Wrong):
-    """There is nothing below the header, which has these names."""
-
-    def __init__(self, text: str, names: Sequence[str]):
-        super().__init__(text)
-        self.names = list(names)
-
-
 def check_names(names: Sequence[str], where: str = "its header") -> None:
     """Wrong unless there are names, not too many, none of them blank and no two the same."""
     if len(names) > MOST_COLUMNS:
