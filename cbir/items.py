@@ -32,7 +32,7 @@ def item_rule(text: str = DEFAULT) -> ItemRule:
         match = expression.search(id)
         item = match[1 if expression.groups else 0] if match else ""
         if not item:
-            raise BadSource(f"the item rule {text!r} finds no item in the name {id!r}")
+            raise BadSource(f"the item rule {text!r} finds no item in its name, {id!r}")
         return item
 
     return found

@@ -1,5 +1,6 @@
 """Exact search: every vector is looked at, and the answer is the true one."""
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,18 +12,26 @@ from cbir.distances import ColumnBlocks
 from cbir.errors import BadIndex
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.types import Hit, Index, Vectors
+from cbir.vector_index import VectorIndex
 
 
 class Searcher:
     """The nearest pictures of an index, by a named distance.
 
-    `index` may be any Index. Its vectors are used where they lie if it keeps them in blocks, and
-    copied into blocks once if not. `engine` chooses the plain or the compiled path; "auto" starts
-    with one and changes to the other when that pays. Their answers are the same. Of an augmented
-    index each picture is found once, at its nearest transform.
+    `index` may be any Index, or the file of one. Its vectors are used where they lie if it keeps
+    them in blocks, and copied into blocks once if not. `engine` chooses the plain or the compiled
+    path; "auto" starts with one and changes to the other when that pays. Their answers are the
+    same. Of an augmented index each picture is found once, at its nearest transform.
     """
 
-    def __init__(self, index: Index, distance: str = "chi2", engine: Engine = "auto"):
+    def __init__(
+        self,
+        index: Index | str | os.PathLike[str],
+        distance: str = "chi2",
+        engine: Engine = "auto",
+    ):
+        if isinstance(index, str | os.PathLike):
+            index = VectorIndex.read(index)
         self.index = index
         self.ids, self.transforms, self.blocks = _sorted(index)
         self.distance = distances.check(distance, self.blocks.nonnegative).name

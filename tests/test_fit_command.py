@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbir import plots
+from cbir import fit, plots
 from cbir.__main__ import main
 from cbir.catalogue import Similar, model_file
 from cbir.errors import BadOutput
@@ -194,8 +194,24 @@ def test_the_store_serves_all_three(home: Path, cbir: Callable[..., Done]) -> No
     done = cbir("similar", *D, *store, "--item", "helmet1", "--no-montage", "--number", "1")
     assert "mirrored and turned" in done.stderr
     assert done.stdout.splitlines()[1:] == ["Number 1 : helmet2"]
-    done = cbir("similar", *D, "--no-store", "--item", "helmet1", "--no-montage")
-    assert "mirrored and turned" not in done.stderr
+    alone = cbir("similar", *D, "--no-store", "--item", "helmet1", "--no-montage")
+    assert "mirrored and turned" not in alone.stderr
+    done = cbir("similar", *D, *store, "--item", "helmet1", "--no-montage", "--no-augment")
+    assert (done.stdout, done.stderr) == (alone.stdout, alone.stderr)
+
+
+def test_a_name_without_an_item_is_left_out(home: Path, cbir: Callable[..., Done]) -> None:
+    """And nothing of it described; the others are what they are without it."""
+    rule = ("--item-rule", "^(helmet|stick)", "--no-store")
+    done = cbir("fit", *D, *rule, "--out", "m.json")
+    assert done.returncode == 1
+    assert "1 picture left out" in done.stderr
+    assert "the item rule '^(helmet|stick)' finds no item in its name, 'hockeybag.png'" in (
+        home / "failures.csv"
+    ).read_text().replace('"', "")
+    fitted = fit(home / "data/dataset/hockey_products", rule="^(helmet|stick)")
+    assert sorted(fitted.similar) == ["helmet", "stick"]
+    assert [failure.id for failure in fitted.failures] == ["hockeybag.png"]
 
 
 def test_augmented_items_are_found_turned(home: Path, cbir: Callable[..., Done]) -> None:
@@ -237,7 +253,7 @@ def test_a_data_set_elsewhere_has_its_path_s_digits(home: Path, cbir: Callable[.
     ("arguments", "words"),
     [
         (["--item-rule", "folder"], "only one item, '.'"),
-        (["--item-rule", "(zz)"], "finds no item in the name"),
+        (["--item-rule", "(zz)"], "finds no item in its name"),
         (["--item-rule", "stemm"], "did you mean stem"),
         (["-d", "hsv", "-d", "mobilenet"], "one descriptor at a time"),
         (["--distance", "chi3"], "did you mean chi2"),

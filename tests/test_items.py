@@ -47,7 +47,7 @@ def test_named_rules_give_every_picture_an_item(id: str) -> None:
 
 @pytest.mark.parametrize(("rule", "id"), [("[0-9]+", "a.jpg"), ("(x)?a", "a.jpg"), ("z*", "a.jpg")])
 def test_a_picture_without_an_item_is_named(rule: str, id: str) -> None:
-    with pytest.raises(BadSource, match=r"finds no item in the name 'a\.jpg'") as error:
+    with pytest.raises(BadSource, match=r"finds no item in its name, 'a\.jpg'") as error:
         item_rule(rule)(id)
     assert "\n" not in str(error.value)
 

@@ -77,6 +77,11 @@ def test_index_and_search_are_those_of_the_command_line(
         assert [failure.id for failure in found.failures] == [str(photos / "text.jpg")]
     by_bytes = search(made.index, query.read_bytes(), threshold=theirs[0][1])
     assert [hit.id for hit in by_bytes.hits["query"]] == [theirs[0][0]]
+    several = search(made.index, [query, bytearray(query.read_bytes()), photos / "a.jpg"])
+    assert list(several.hits) == [str(query), "query-2", str(photos / "a.jpg")]
+    assert several.hits["query-2"] == several.hits[str(query)]
+    with pytest.raises(BadSource, match=r"and not ndarray; cv2\.imencode makes bytes"):
+        search(made.index, [picture(3)])  # type: ignore[list-item]
 
 
 def test_items_are_those_of_the_command_line(shop: Path, tmp_path: Path, run: Run) -> None:
@@ -124,6 +129,24 @@ def test_only_pictures_on_white(tmp_path: Path) -> None:
         (folder / f"item{number}.png").unlink()
     with pytest.raises(BadSource, match="none of the pictures"):
         visual_search(folder, photo, white_background=True)
+
+
+def test_turned_pictures_are_looked_at_if_the_store_has_them(tmp_path: Path) -> None:
+    """As on the command line; unless told otherwise."""
+    folder, photo = tmp_path / "set", np.ascontiguousarray(picture(1)[::-1])
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"item{number}.png").write_bytes(encoded(picture(number), ".png"))
+
+    def far(augment: bool | None) -> float:
+        asked = encoded(photo, ".png")
+        found = visual_search(folder, asked, "hsv-regions", augment=augment, store=tmp_path / "s")
+        return found.items["query"][0].hit.distance
+
+    plain = far(None)
+    assert plain > 0.01
+    assert far(True) == far(None) == pytest.approx(0, abs=1e-6)
+    assert far(False) == plain
 
 
 def test_pairs_are_those_of_the_command_line(shop: Path, tmp_path: Path, run: Run) -> None:

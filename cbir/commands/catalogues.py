@@ -6,6 +6,7 @@ from typing import NamedTuple
 from cbir import distances
 from cbir.catalogue import Catalogue, restricted
 from cbir.catalogue.remembered import white_bordered, with_transforms
+from cbir.catalogue.with_items import WithItems
 from cbir.commands import options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import finish_store, opened_store, without_store
@@ -15,7 +16,7 @@ from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.items import item_rule
 from cbir.pipeline import Gathered, Settings, gather
 from cbir.recipe import AnyRecipe, parse
-from cbir.sources import Folder, Table
+from cbir.sources import Folder, Table, fetched_once
 from cbir.types import Failure
 from cbir.vector_index import VectorIndex
 
@@ -87,35 +88,35 @@ def describe(
     terminal: Terminal,
     source: Folder | Table,
     recipe: AnyRecipe,
-    augment: bool = False,
-    reuse: bool = False,
+    augment: bool | None = False,
     white: bool = False,
 ) -> Described:
     """Describes all pictures of a data set, as far as the store does not have them.
 
-    `augment`: mirrored and turned, too. `reuse`: also if the store has them all so already.
-    `white`: only those on a white background are kept.
+    `augment`: mirrored and turned, too; None: if the store has them all so already. `white`: only
+    those on a white background are kept, for which pictures may be read again.
     """
     rule, settings = item_rule(args.item_rule), settings_of(args, terminal)
+    pictures = WithItems(fetched_once(source) if white else source, rule)
     with opened_store(args, terminal) as store, terminal.without_chatter():
         transforms = AUGMENTED if augment else (ORIGINAL,)
         with terminal.progress("describing") as progress:
-            made = gather(source, [recipe], settings, store, transforms, progress)
-        walked = [picture.id for picture in made.pictures]
-        if store is not None and source.complete:
-            finish_store(store, args, terminal, source.origin, walked)
+            made = gather(pictures, [recipe], settings, store, transforms, progress)
+        if store is not None and pictures.complete:
+            finish_store(store, args, terminal, pictures.origin, pictures.walked)
         index = _some(made, args)
-        if reuse and not augment:
-            turned = with_transforms(index, source, recipe, settings, store)
+        if augment is None:
+            turned = with_transforms(index, pictures, recipe, settings, store)
             if turned is not None:
                 index = turned
                 terminal.note(
-                    "pictures are looked at mirrored and turned, too: the store has them so"
+                    "pictures are looked at mirrored and turned, too: the store has them so "
+                    "(--no-augment: only as they are)"
                 )
         if white:
             ids = index.pictures
             with terminal.progress("looking for white backgrounds") as progress:
-                kept = white_bordered(source, ids, recipe, settings, store, progress)
+                kept = white_bordered(pictures, ids, recipe, settings, store, progress)
             if not kept:
                 raise BadSource(f"none of the {len(ids)} pictures has a white background")
             terminal.note(f"searching those of the {len(ids)} pictures on white: {len(kept)}")

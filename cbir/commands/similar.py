@@ -29,6 +29,14 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--seed", type=int, metavar="N", help="the same item by chance for the same number"
     )
+    parser.add_argument(
+        "--no-augment",
+        dest="augment",
+        action="store_const",
+        const=False,
+        help="look at pictures only as they are, even if the feature store has all of them "
+        "mirrored and turned, too",
+    )
     catalogues.add_aggregate(parser)
     add_montage(parser, "ITEM")
     failures.add_failures(parser, beside="the drawing")
@@ -46,7 +54,7 @@ def _similar(args: Namespace, terminal: Terminal) -> int:
     sheets = Sheets(args, terminal)
     sheets.keep_out(source)
     failures.check_place_of(args, sheets.files)
-    catalogue, failed = catalogues.describe(args, terminal, source, recipe, reuse=True)
+    catalogue, failed = catalogues.describe(args, terminal, source, recipe, args.augment)
     item = _chosen(args, terminal, catalogue) if args.item is None else args.item
     # Not from a file of `fit`: the pictures may have changed since, and the store makes this quick.
     others = similar(catalogue, item, args.aggregate, args.number)

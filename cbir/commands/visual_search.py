@@ -1,7 +1,7 @@
 """Find the items of a catalogue that look most like a photo, each once."""
 
 import math
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,9 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--augment",
-        action="store_true",
-        help="also look at the catalogue's pictures mirrored and turned (without it: if the "
-        "feature store has them all so already)",
+        action=BooleanOptionalAction,
+        help="also look at the catalogue's pictures mirrored and turned, or never (with neither: "
+        "if the feature store has them all so already)",
     )
     parser.add_argument(
         "--white-background",
@@ -87,7 +87,7 @@ def _search(args: Namespace, terminal: Terminal) -> int:
     sheets.keep_out(source)
     failures.check_place_of(args, sheets.files)
     catalogue, failed = catalogues.describe(
-        args, terminal, source, recipe, args.augment, reuse=True, white=args.white_background
+        args, terminal, source, recipe, args.augment, white=args.white_background
     )
     found = 0
     with hurried(source) as near:

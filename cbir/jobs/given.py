@@ -15,8 +15,9 @@ from cbir.store import Store
 from cbir.types import Vectors
 
 PathLike = str | os.PathLike[str]
-Several = PathLike | bytes | Sequence[PathLike]
-"""A file, a folder, some of these, or one picture's encoded bytes."""
+Encoded = bytes | bytearray | memoryview
+Several = PathLike | Encoded | Sequence[PathLike | Encoded]
+"""A file, a folder, a picture's encoded bytes, or some of these."""
 
 
 def several(texts: str | Sequence[str]) -> Sequence[str]:
@@ -38,19 +39,34 @@ def gathered(
         made = gather(source, [recipe], Settings(), kept, transforms)
         if kept is not None and source.complete:
             kept.finish(source.origin, [picture.id for picture in made.pictures])
-    if not len(made.indexes[0]):
-        first = f" ({made.failures[0].id}: {made.failures[0].reason})" if made.failures else ""
-        raise BadSource(f"nothing could be described in {dataset}{first}")
+    check_any(made, dataset)
     return made
 
 
+def check_any(made: Gathered, dataset: PathLike) -> None:
+    """BadSource if nothing could be described."""
+    if not len(made.indexes[0]):
+        first = f" ({made.failures[0].id}: {made.failures[0].reason})" if made.failures else ""
+        raise BadSource(f"nothing could be described in {dataset}{first}")
+
+
 def files_of(queries: Several) -> Files:
-    """The pictures that these name; bytes go by the name `query`."""
-    if isinstance(queries, bytes):
-        return Files(["query"], {"query": queries})
-    if isinstance(queries, str | os.PathLike):
+    """The pictures that these name; bytes go by the name `query`, the second ones by `query-2`."""
+    if isinstance(queries, str | os.PathLike | Encoded):
         queries = [queries]
-    return Files([os.fspath(query) for query in queries])
+    names, given = list[str](), dict[str, bytes]()
+    for number, query in enumerate(queries, start=1):
+        if isinstance(query, Encoded):
+            names.append("query" if number == 1 else f"query-{number}")
+            given[names[-1]] = bytes(query)
+        elif isinstance(query, str | os.PathLike):
+            names.append(os.fspath(query))
+        else:
+            raise BadSource(
+                f"a query is a file or a picture's encoded bytes, and not {type(query).__name__}; "
+                "cv2.imencode makes bytes of an array"
+            )
+    return Files(names, given)
 
 
 def described(

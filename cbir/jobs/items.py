@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from cbir import catalogue as catalogues
 from cbir.catalogue import Catalogue, ItemHit, Similar
 from cbir.catalogue.aggregates import DEFAULT as MEAN
-from cbir.catalogue.remembered import white_bordered
+from cbir.catalogue.remembered import white_bordered, with_transforms
+from cbir.catalogue.with_items import WithItems
 from cbir.downloads import Web
 from cbir.errors import BadSource
+from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.items import DEFAULT as UNDERSCORE
 from cbir.items import item_rule
-from cbir.jobs.given import PathLike, Several, described, files_of, gathered, opened
-from cbir.pipeline import Settings
+from cbir.jobs.given import PathLike, Several, check_any, described, files_of, opened
+from cbir.pipeline import Settings, gather
 from cbir.recipe import AnyRecipe, parse
-from cbir.sources import open_dataset
+from cbir.sources import fetched_once, open_dataset
 from cbir.types import Failure
-from cbir.vector_index import VectorIndex
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,11 @@ def fit(
     >>> [near.item for near in fitted.similar["bag-pink"]]
     ['teapot-pink', 'hat-tan']
     """
-    made = gathered(dataset, parse(descriptor), augment, store, allow_local)
-    catalogue = Catalogue(made.indexes[0], item_rule(rule), distance)
-    return Fitted(dict(catalogues.fit(catalogue, aggregate, number)), made.failures)
+    recipe = parse(descriptor)
+    catalogue, failures = _catalogue(
+        dataset, recipe, rule, distance, augment, False, store, allow_local
+    )
+    return Fitted(dict(catalogues.fit(catalogue, aggregate, number)), failures)
 
 
 def visual_search(
@@ -68,28 +71,27 @@ def visual_search(
     number: int = 10,
     rule: str = UNDERSCORE,
     distance: str | None = None,
-    augment: bool = False,
+    augment: bool | None = None,
     white_background: bool = False,
     store: PathLike | None = None,
     allow_local: bool = False,
 ) -> FoundItems:
     """The items of a catalogue that look most like each photo, each item once.
 
-    `white_background`: only among pictures with a white border.
+    `augment`: the catalogue's pictures mirrored and turned, too; None: if the store has them all so
+    already. `white_background`: only among pictures with a white border.
 
     >>> found = visual_search("data/dataset/shop", "queries/boot-red_query.jpg", number=1)
     >>> found.items["queries/boot-red_query.jpg"][0].item
     'mug-red'
     """
     recipe = parse(descriptor)
-    made = gathered(dataset, recipe, augment, store, allow_local)
-    (index,) = made.indexes
-    if white_background:
-        index = _on_white(index, dataset, recipe, store, allow_local)
-    catalogue = Catalogue(index, item_rule(rule), distance)
+    catalogue, left_out = _catalogue(
+        dataset, recipe, rule, distance, augment, white_background, store, allow_local
+    )
     photos = files_of(images)
     items: dict[str, list[ItemHit]] = {}
-    failures = [*made.failures]
+    failures = [*left_out]
     for name, found in described(photos, recipe, store):
         if isinstance(found, str):
             failures.append(Failure(name, found))
@@ -98,17 +100,32 @@ def visual_search(
     return FoundItems(items, [*failures, *photos.failures])
 
 
-def _on_white(
-    index: VectorIndex,
+def _catalogue(
     dataset: PathLike,
     recipe: AnyRecipe,
+    rule: str,
+    distance: str | None,
+    augment: bool | None,
+    white: bool,
     store: PathLike | None,
     allow_local: bool,
-) -> VectorIndex:
-    """The index with the pictures on white only; BadSource if there are none."""
-    source = open_dataset(os.fspath(dataset), Web(allow_local=allow_local))
+) -> tuple[Catalogue, list[Failure]]:
+    """A data set by its items, and the pictures left out; BadSource if there are none left."""
+    found = item_rule(rule)
+    dataset_source = open_dataset(os.fspath(dataset), Web(allow_local=allow_local))
+    source = WithItems(fetched_once(dataset_source) if white else dataset_source, found)
+    transforms = tuple(TRANSFORMS) if augment else (ORIGINAL,)
     with opened(store) as kept:
-        white = white_bordered(source, index.pictures, recipe, Settings(), kept)
-    if not white:
-        raise BadSource(f"none of the pictures in {dataset} has a white background")
-    return catalogues.restricted(index, white)
+        made = gather(source, [recipe], Settings(), kept, transforms)
+        if kept is not None and source.complete:
+            kept.finish(source.origin, source.walked)
+        check_any(made, dataset)
+        (index,) = made.indexes
+        if augment is None:
+            index = with_transforms(index, source, recipe, Settings(), kept) or index
+        if white:
+            on_white = white_bordered(source, index.pictures, recipe, Settings(), kept)
+            if not on_white:
+                raise BadSource(f"none of the pictures in {dataset} has a white background")
+            index = catalogues.restricted(index, on_white)
+    return Catalogue(index, found, distance), made.failures
