@@ -68,7 +68,7 @@ def extract(
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def reasons(folder: Path) -> dict[str, str]:
@@ -288,6 +288,27 @@ def test_large_pictures_wait_for_memory(
     assert all(outcome.new for outcome in outcomes)
 
 
+def test_blanks_around_names_do_not_count(tmp_path: Path, extract: Run, server: WebServer) -> None:
+    server.give("p/1", PHOTO)
+    (tmp_path / "m.csv").write_text('"product_id_model" , note, id\nA, x , 1\n'.replace('"', ""))
+    done = extract([], "--manifest", tmp_path / "m.csv")
+    assert done.returncode == 0
+    assert names(tmp_path / "out") == ["A_1.jpg"]
+    assert ": 1 picture (1 new, 0 there already) in" in done.stderr
+
+
+def test_what_was_saved_is_counted_when_it_is_stopped(tmp_path: Path, server: WebServer) -> None:
+    """Also what nobody was told of by then."""
+    for id in range(6):
+        server.give(f"p/{id}", PHOTO)
+    wanted = [Wanted(f"A_{id}", server.url(f"p/{id}")) for id in range(6)]
+    saved = list[str]()
+    outcomes = fetch_all(wanted, tmp_path / "out", Web(allow_local=True), saved)
+    next(outcomes)
+    outcomes.close()
+    assert sorted(saved) == names(tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -303,6 +324,8 @@ def test_large_pictures_wait_for_memory(
         (["--tries", "0"], "at least 1"),
         (["--failures", str(ROOT / "README.md")], "another file's name"),
         (["--url-template", "ftp://x/{id}"], "only http:// and https://"),
+        (["--url-template", "x.org/{id}.jpg"], "is no URL; begin it with https://"),
+        (["--manifest", "S3://bucket"], "is not s3://BUCKET/KEY"),
     ],
 )
 def test_refusals_are_one_line(extract: Run, flags: list[str], words: str) -> None:

@@ -11,7 +11,7 @@ from cbir.commands import failures, options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal, seconds
-from cbir.downloads import Web
+from cbir.downloads import Web, is_url
 from cbir.errors import BadSource
 from cbir.extraction import ID, PRODUCT, Manifest, check_values, fetch_all, parse, read_manifest
 from cbir.files import check_folder
@@ -87,6 +87,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
     url = parse(args.url_template, "--url-template", [ID, PRODUCT, *FLAGS])
     for template in (place, url):
         check_values(template, values, FLAGS)
+    if not is_url(args.url_template):
+        raise Usage(f"--url-template {args.url_template!r} is no URL; begin it with https://")
     if not {ID, PRODUCT} & set(url.fields):
         raise Usage("--url-template is the same for all pictures; write {id} where theirs stands")
     folder = _folder(args.out)
@@ -106,9 +108,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
     took = seconds(started)
     record = {"out": str(folder), "pictures": sum(counts), **counts._asdict()}
     terminal.record(record | {"failed": len(failed), "seconds": took})
+    pictures = "1 picture" if sum(counts) == 1 else f"{sum(counts)} pictures"
     terminal.note(
-        f"{folder}: {sum(counts)} pictures ({counts.new} new, {counts.unchanged} there already) "
-        f"in {took:.1f} s"
+        f"{folder}: {pictures} ({counts.new} new, {counts.unchanged} there already) in {took:.1f} s"
     )
     terminal.failures(failed, listed_in)
     return 1 if failed else 0
@@ -119,15 +121,16 @@ def _fetch(
 ) -> tuple[Counts, list[Failure]]:
     web = replace(options.web(args), tries=args.tries, rate=args.limit_rate)
     new = unchanged = 0
-    failed = list[Failure]()
+    failed, saved = list[Failure](), list[str]()
 
     def left() -> str:
-        return f"{new} pictures were fetched and stay, run it again to go on"
+        words = "1 picture was" if len(saved) == 1 else f"{len(saved)} pictures were"
+        return f"{words} fetched and stay, run it again to go on"
 
     with (
         told_when_stopped(left),
         terminal.progress("fetching") as progress,
-        closing(fetch_all(manifest.wanted, folder, web)) as outcomes,
+        closing(fetch_all(manifest.wanted, folder, web, saved)) as outcomes,
     ):
         for number, outcome in enumerate(outcomes, 1):
             if outcome.failed:

@@ -97,6 +97,6 @@ def _telling(
 
 
 def _out(text: str | None) -> Path | None:
-    if text is not None and (not text or text.endswith(("/", os.sep))):
+    if text is not None and (text in ("", "-") or text.endswith(("/", os.sep))):
         raise Usage(f"--out {text!r} is not a file's name")
     return None if text is None else Path(text)

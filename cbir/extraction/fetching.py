@@ -30,13 +30,16 @@ class Outcome(NamedTuple):
     failed: str = ""
 
 
-def fetch_all(wanted: Sequence[Wanted], folder: Path, web: Web) -> Generator[Outcome, None, None]:
+def fetch_all(
+    wanted: Sequence[Wanted], folder: Path, web: Web, saved: list[str] | None = None
+) -> Generator[Outcome, None, None]:
     """Fetches what the folder does not hold yet, and tells of all pictures as they come.
 
-    To be closed: that ends the downloads that are under way. A place that can't be written to is
-    a BadOutput, which ends all.
+    To be closed: that ends the downloads that are under way. `saved` gets the name of each picture
+    that is saved, also of those that nobody was told of when it was closed. A place that can't be
+    written to is a BadOutput, which ends all.
     """
-    fetcher = _Fetcher(_opened(folder), web)
+    fetcher = _Fetcher(_opened(folder), web, [] if saved is None else saved)
     done: SimpleQueue[Future[Outcome]] = SimpleQueue()
     under_way: dict[Future[Outcome], int] = {}
     remaining = enumerate(wanted)
@@ -63,8 +66,8 @@ def fetch_all(wanted: Sequence[Wanted], folder: Path, web: Web) -> Generator[Out
 class _Fetcher:
     """What the threads share."""
 
-    def __init__(self, folder: Path, web: Web):
-        self.folder = folder
+    def __init__(self, folder: Path, web: Web, saved: list[str]):
+        self.folder, self.saved = folder, saved
         self.there = _pictures_by_stem(folder)
         self.memory = Memory(MEMORY)
         self.downloader = Downloader(web)
@@ -98,6 +101,7 @@ class _Fetcher:
         path = self.folder / (wanted.stem + ENDINGS[check_whole(data)])
         with replacing(path, sweeping=False) as file:
             file.write(data)
+        self.saved.append(path.name)
         for other in there:
             if other != path:
                 other.unlink(missing_ok=True)  # half a picture, whose place the new one takes

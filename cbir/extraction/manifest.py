@@ -57,12 +57,14 @@ def read_manifest(
 
 def _table(place: str, endpoint: str | None) -> "pa.Table":
     columns = [PRODUCT, ID]
-    if place.startswith(s3.SCHEME):
+    if s3.is_s3(place):
         with s3.fetched(place, endpoint) as file:
-            return read_open_table(file, place, columns=columns)
-    if "://" in place:
+            table = read_open_table(file, place, columns=columns)
+    elif "://" in place:
         raise BadSource(f"the manifest {place} is neither a file nor s3://BUCKET/KEY")
-    return read_table(place, columns=columns)
+    else:
+        table = read_table(place, columns=columns)
+    return table.rename_columns(columns)  # without blanks around them
 
 
 def _pairs(table: "pa.Table") -> dict[tuple[str, str], int]:

@@ -39,6 +39,10 @@ WRONG_REGION = (
 )
 
 
+def is_s3(place: str) -> bool:
+    return place.lower().startswith(SCHEME)
+
+
 @contextmanager
 def fetched(url: str, endpoint: str | None = None) -> Iterator[IO[bytes]]:
     """A nameless file with what s3://BUCKET/KEY holds; BadSource with the reason if that fails."""
@@ -51,7 +55,7 @@ def fetched(url: str, endpoint: str | None = None) -> Iterator[IO[bytes]]:
             f"{url} needs a package that is not installed: pip install boto3"
         ) from error
 
-    bucket, _, key = url.removeprefix(SCHEME).partition("/")
+    bucket, _, key = url[len(SCHEME) :].partition("/")
     if not bucket or not key:
         raise BadSource(f"{url} is not s3://BUCKET/KEY")
     patience = Config(

@@ -38,9 +38,14 @@ def check_rows(count: int) -> None:
 
 
 def chosen(names: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
-    """The wanted columns, in that order; all where None. Wrong for one that is not there."""
+    """The wanted columns, in that order; all where None. Wrong for one that is not there.
+
+    Blanks around a name in the table don't count, unless another has it without.
+    """
     if wanted is None:
         return list(names)
+    bare = {name.strip(): name for name in reversed(names)}
+    wanted = [name if name in names else bare.get(name, name) for name in wanted]
     for name in wanted:
         check_there(names, name)
         if wanted.count(name) > 1:
