@@ -30,7 +30,7 @@ sample: .venv/installed ## Draw the sample pictures again
 
 clean: ## Remove .venv and everything made but the feature store
 	rm -rf .venv build *.egg-info .*_cache .hypothesis results index*.csv index*.csv.vectors \
-	  index*.csv.cutoffs failures.csv result_similarity.tsv data/trained_models benchmarks/results
+	  index*.csv.cutoffs failures.csv result_similarity.tsv .*.cbir data/trained_models benchmarks/results
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

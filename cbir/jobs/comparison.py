@@ -28,6 +28,7 @@ def compare(
     rule: str = UNDERSCORE,
     metrics: str | Sequence[str] = (),
     tune: str | None = None,
+    aggregates: str | Sequence[str] = (),
     out: PathLike | None = None,
     seed: int = 0,
     store: PathLike | None = None,
@@ -35,8 +36,9 @@ def compare(
 ) -> Comparison:
     """Descriptors on the same queries, with intervals, tests and costs.
 
-    `labels` says what is right: items, folders, edits, or a file. `out` is a folder for the
-    report, the runs and the tables.
+    `labels` says what is right: items, folders, edits, or a file. `aggregates`: items (`level`)
+    ask with all their pictures, each by these. `out` is a folder for the report, the runs and the
+    tables.
 
     >>> found = compare("data/dataset/shop", ["hsv"], labels="items")
     >>> best = found.ordered[0]
@@ -53,6 +55,7 @@ def compare(
         rule=rule,
         metrics=several(metrics),
         tune=tune,
+        aggregates=several(aggregates),
         seed=seed,
         web=Web(allow_local=allow_local),
         command="cbir.compare(…)",
