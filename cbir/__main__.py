@@ -30,7 +30,7 @@ INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns 0 done, 1 done in part, 2 nothing done, 130 interrupted."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = _meant(list(sys.argv[1:] if arguments is None else arguments))
     name = arguments[0] if arguments and arguments[0] not in FLAGS else ""
     _open_closed_streams()
     try:
@@ -57,6 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(name, f"unexpected error, {what} (CBIR_DEBUG=1 shows where)", 2)
 
 
+def _meant(arguments: list[str]) -> list[str]:
+    """`help`, and `help NAME`, as people type it."""
+    if arguments[:1] != ["help"]:
+        return arguments
+    return [*arguments[1:2], "--help"]
+
+
 def _about(arguments: Sequence[str]) -> int:
     """What `cbir` says without a command."""
     if arguments and arguments[0] == "--version":
@@ -64,7 +71,7 @@ def _about(arguments: Sequence[str]) -> int:
 
         print(f"cbir {__version__}", flush=True)
         return 0
-    print(f"{USAGE}\n\n'cbir COMMAND --help' tells more", flush=True)
+    print(f"{USAGE}\n\n'cbir COMMAND --help' tells more; 'cbir --version', which cbir this is", flush=True)
     return 0 if arguments else 2
 
 

@@ -28,7 +28,7 @@ def index(photos: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"], []])
 def test_help_lists_the_commands(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == (0 if arguments else 2)
     out, _ = capfd.readouterr()
