@@ -24,6 +24,7 @@ COMMANDS = {
 USAGE = "usage: cbir COMMAND ...\n\ncommands:\n" + "\n".join(
     f"  {name:<14} {about}" for name, about in COMMANDS.items()
 )
+MORE = "'cbir COMMAND --help' tells more; 'cbir --version', which cbir this is"
 FLAGS = ("-h", "--help", "--version")
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
@@ -71,7 +72,7 @@ def _about(arguments: Sequence[str]) -> int:
 
         print(f"cbir {__version__}", flush=True)
         return 0
-    print(f"{USAGE}\n\n'cbir COMMAND --help' tells more; 'cbir --version', which cbir this is", flush=True)
+    print(f"{USAGE}\n\n{MORE}", flush=True)
     return 0 if arguments else 2
 
 
