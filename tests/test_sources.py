@@ -531,3 +531,16 @@ def test_a_forbidden_folder_is_a_failure_and_the_others_are_searched(tmp_path: P
         (tmp_path / "locked").chmod(0o700)
     assert found == [str(tmp_path / "b.jpg")]
     assert [failure.id for failure in files.failures] == [str(tmp_path / "locked")]
+
+
+def test_blanks_around_a_name_in_a_table(tmp_path: Path) -> None:
+    """As people write `1, a.jpg`; a file whose name has them goes before, and none leads out."""
+    for name in ("a.jpg", " b.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "list.csv").write_text("n,path\n1, a.jpg\n2, b.jpg\n3, ../out.jpg\n4, /etc/out\n")
+    source = Table(tmp_path / "list.csv")
+    assert {one.id: source.read(one) for one in source.pictures()} == {
+        **{" a.jpg": b"a.jpg", " b.jpg": b" b.jpg"}
+    }
+    reasons = {failure.reason for failure in source.failures}
+    assert reasons == {"it lies outside the table's folder; --allow-local allows that"}

@@ -112,6 +112,10 @@ class Table:
         return distinct
 
     def _path(self, id: str) -> str:
+        """Where a picture is: without the blanks around its name, if it is not there with them."""
+        bare = id.strip()
+        if bare != id and not os.path.lexists(os.path.join(self.root, id)):
+            id = bare
         if leads_out(id) and not self.web.allow_local:
             raise BadPicture("it lies outside the table's folder; --allow-local allows that")
         return os.path.join(self.root, id)
