@@ -109,11 +109,52 @@ def captions(count: int) -> Iterator[Image]:
         yield page
 
 
+def invoices(count: int) -> Iterator[Image]:
+    """A form with six large fields, all of them different, and much small print that is not."""
+    for seed in range(count):
+        random, page = np.random.default_rng(seed), sheet(1100, 850)
+        cv2.putText(page, "INVOICE", (60, 76), 0, 1, (0, 0, 0), 2, cv2.LINE_AA)
+        for row, field in enumerate(("Name", "Street", "City", "Date", "Number", "Total")):
+            top = 175 + 70 * row
+            value = f"{random.choice(WORDS.split())} {random.integers(10**6)}"
+            cv2.putText(page, f"{field}:", (60, top), 0, 0.8, (0, 0, 0), 1, cv2.LINE_AA)
+            cv2.putText(page, value, (230, top), 0, 0.9, (20, 20, 120), 2, cv2.LINE_AA)
+            cv2.line(page, (220, top + 8), (790, top + 8), (120, 120, 120), 2)
+        for row in range(8):
+            place = (60, 660 + 45 * row)
+            words = "Payment is due within thirty days net"
+            cv2.putText(page, words, place, 0, 0.8, (60, 60, 60), 1, cv2.LINE_AA)
+        yield page
+
+
+def headings(count: int) -> Iterator[Image]:
+    """A frame, and Chapter 1, Chapter 2, … in the middle."""
+    for number in range(1, count + 1):
+        page = sheet(720, 1280)
+        page[:20] = page[-40:] = (20, 80, 160)
+        cv2.putText(page, f"Chapter {number}", (120, 360), 0, 2.5, (30, 30, 30), 5, cv2.LINE_AA)
+        yield page
+
+
+def price_tags(count: int) -> Iterator[Image]:
+    """One picture with another price on a label in it."""
+    coarse = np.random.default_rng(1).integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    picture = cv2.resize(coarse, (1200, 1600), interpolation=cv2.INTER_CUBIC)
+    for number in range(count):
+        page, price = picture.copy(), f"{7919 * number % 90 + 10}.{37 * number % 90 + 10}"
+        cv2.rectangle(page, (700, 1300), (1060, 1420), (255, 220, 0), -1)
+        cv2.putText(page, price, (720, 1390), 0, 2.8, (0, 0, 0), 6, cv2.LINE_AA)
+        yield page
+
+
 PAGES: dict[str, Callable[[int], Iterator[Image]]] = {
     "screenshots": screenshots,
     "slides": slides,
     "letters": letters,
     "forms": forms,
     "placeholders": placeholders,
+    "invoices": invoices,
     "captions": captions,
+    "headings": headings,
+    "price tags": price_tags,
 }

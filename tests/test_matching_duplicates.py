@@ -233,7 +233,7 @@ def test_details_differ_where_something_else_is() -> None:
 
 def differ(a: Image, b: Image) -> float:
     at = aligned(thumbnail(a)[None], thumbnail(b)[None], 1.0)
-    details = [DETAIL.prepare(one).reshape(1, 128, 128).astype(np.float32) for one in (a, b)]
+    details = [DETAIL.prepare(one).reshape(1, 256, 256).astype(np.float32) for one in (a, b)]
     side = np.array([min(*a.shape[:2], *b.shape[:2])])
     (there,) = differences(*details, side, at, DIFFERENT)
     back = at._replace(other_way=~at.other_way)

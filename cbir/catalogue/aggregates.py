@@ -21,11 +21,12 @@ from cbir.errors import BadSpec, did_you_mean
 
 DEFAULT = "mean"
 """Mean average precision over the sample set and the dishes, half of each item's pictures asking
-for the other half, and clothes in items of five, by hsv and mobilenet: mean .755, set .748, best
-.734, points .701. `set` is ahead where items have very many pictures, or very different numbers."""
+for the other half, and clothes in items of five, by hsv and mobilenet: mean .759, set .749, best
+.738, points .716 (benchmarks/figures.py). `set` is ahead where items have very many pictures, or
+very different numbers."""
 
 VOTES = 10
-"""k. With 5, 10, 20 and 50 the figure above is .715, .701, .679 and .645; larger ones are better on
+"""k. With 5, 10, 20 and 50 an earlier figure like that was .715, .701, .679 and .645; larger ones are better on
 larger sets, and five pictures can't tell ten similar items."""
 
 Aggregate = Callable[[Iterable[Distances], Grouping], NDArray[np.float64]]

@@ -38,10 +38,10 @@ TURNS: dict[str, Callable[[Images], Images]] = {
 those two that make all ways to put a picture on its sides."""
 
 
-PAIRS_AT_ONCE, CLOSELY_AT_ONCE = 256, 64
+PAIRS_AT_ONCE, CLOSELY_AT_ONCE = 256, 16
 """How many pairs a thread looks at, at a time."""
 
-DIFFERENT = 0.3
+DIFFERENT = 0.4
 """How much copies differ at most where they differ most, if they are looked at closely. Of 8,540
 pairs of a photo and its copy that thumbnails call the same, 8 differ more. Of 468 pairs of slides,
 forms, letters and screenshots of one frame that are near by thumbnails, all do, by 0.58 at least.

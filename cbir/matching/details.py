@@ -11,10 +11,10 @@ from cbir.opencv import cv2
 from cbir.recipe import Recipe
 from cbir.types import Image, Vectors
 
-SIDE = 128
+SIDE = 256
 
 Details = NDArray[np.float32]
-"""(n, 128, 128), grey, from 0 to 255."""
+"""(n, 256, 256), grey, from 0 to 255."""
 
 
 @dataclass(frozen=True)

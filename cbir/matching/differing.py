@@ -1,39 +1,47 @@
 """Where two pictures that are the same when tiny differ most in detail, and how much.
 
 Slides of one frame, forms, or screenshots of one program differ in a small part of what they show,
-and on 24×24 pixels in next to nothing. So one is laid over the other again, on up to 128×128 grey
-pixels, and made as bright; and what counts is the place where least of one explains the other.
+and on 24×24 pixels in next to nothing. So one is laid over the other again, on up to 256×256 grey
+pixels, and made as bright and as sharp; and what counts is the place where least of one explains
+the other.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cbir.matching.aligning import Aligned, Images, Placements, placed, warped
-from cbir.matching.details import Details
+from cbir.matching.aligning import Aligned, placed
+from cbir.matching.details import SIDE, Details
 from cbir.matching.spool import Numbers
 from cbir.opencv import cv2
 
-SIDES = (32, 48, 64, 96, 128)
-"""Pictures are compared at the largest of these that both have; smaller ones are not compared."""
+Grey = NDArray[np.float32]
+"""(side, side), or a part of that."""
 
-STEPS = (32, 64)
-"""At these sides one is laid over the other; at their own only if it might help."""
+SIDES = np.array([32, 48, 64, 96, 128, 192, SIDE])
+"""Pictures are compared at the largest of these for which the smaller one has pixels to spare, or at
+the first; with fewer than that, they are not compared."""
 
-CLEAR = 1.0
-"""What differs more than this does so however well one is laid over the other."""
+SPARE = 1.5
+
+STEPS = (64, 128)
+"""At the first of these sides one is laid over the other, at the second only if it might help."""
+
+CLEAR = 0.7
+"""What differs more than this, and than is enough, hardly ever does not once it is laid better."""
 
 BLUR = 0.8
-INNER = 3
-PAIRS_AT_ONCE = 64
+BLURS = (0.5, 0.8, 1.1, 1.5, 2.0, 2.8, 4.0)
+"""What makes the sharper of two as sharp as the other; they are if one is by no more than..."""
 
-WINDOW = 6 / 64
+SHARPER = 1.15
+"""...this factor, in the squares of their second derivatives."""
+
+INNER = 3
+WINDOW = 16 / 256
 """Of a side: how large a place is that is looked at."""
 
 NOISE, LEVELS = 0.02, 4.0
 """A contrast that does not count: this part of the whole picture's, and 2 levels squared."""
-
-SEEN = 0.6
-"""How much of a place must be in both pictures."""
 
 DARK, LIGHT = 4, 248
 """What is outside these may have been cut off by somebody who made it darker or brighter."""
@@ -41,97 +49,135 @@ DARK, LIGHT = 4, 248
 FEWEST = 0.05
 """With fewer pixels inside of them, brightness is taken as it is."""
 
-GAINS = np.array([0.6, 1.6], np.float32)
+GAINS = 0.6, 1.6
 """How much stronger the contrast of one place may be than the other's."""
 
 
 def differences(
     a: Details, b: Details, short_sides: Numbers, at: Aligned, enough: float
 ) -> NDArray[np.float32]:
-    """How much pairs (n, 128, 128) differ where they do most: 0 not at all, 1 wholly.
+    """How much pairs (n, 256, 256) differ where they do most: 0 not at all, 1 wholly.
 
     `short_sides`: how many pixels the smaller of each two has. What is up to `enough` may be less
     yet if one were laid over the other better.
     """
-    other_way = at.other_way[:, None, None]
-    moving, fixed = np.where(other_way, b, a), np.where(other_way, a, b)
-    found = np.zeros(len(a), np.float32)
-    sides = np.searchsorted(SIDES, short_sides, side="right") - 1
-    for number, side in enumerate(SIDES):
-        some = np.flatnonzero(sides == number)
-        for start in range(0, len(some), PAIRS_AT_ONCE):
-            piece = some[start : start + PAIRS_AT_ONCE]
-            found[piece] = _at_side(moving[piece], fixed[piece], at.placements[piece], side, enough)
+    found = np.full(len(a), np.inf, np.float32)
+    sides = np.searchsorted(SIDES, np.maximum(short_sides / SPARE, SIDES[0]), side="right") - 1
+    for pair, (one, other) in enumerate(zip(a, b, strict=True)):
+        if short_sides[pair] < SIDES[0]:  # there is no detail
+            found[pair] = 0
+            continue
+        moving, fixed = (other, one) if at.other_way[pair] else (one, other)
+        placement, side = at.placements[pair], int(SIDES[sides[pair]])
+        for step in STEPS if side > STEPS[0] else [side]:
+            placement = _placed(moving, fixed, placement, min(step, side))
+            found[pair] = min(found[pair], _largest(moving, fixed, placement, side))
+            if found[pair] <= enough or found[pair] > max(CLEAR, enough):
+                break
     return found
 
 
-def _at_side(
-    moving: Details, fixed: Details, placements: Placements, side: int, enough: float
-) -> NDArray[np.float32]:
-    for step in STEPS:
-        if step <= side:
-            placements, _ = placed(_at(moving, step), _at(fixed, step), placements, INNER)
-    moving, fixed = _at(moving, side), _at(fixed, side)
-    found = _largest(moving, fixed, placements)
-    unsure = np.flatnonzero((found > enough) & (found <= max(CLEAR, enough)))
-    if len(unsure) and side not in STEPS:
-        better, _ = placed(moving[unsure], fixed[unsure], placements[unsure], INNER)
-        again = _largest(moving[unsure], fixed[unsure], better)
-        found[unsure] = np.minimum(found[unsure], again)
-    return found
+def _placed(moving: Grey, fixed: Grey, placement: Grey, side: int) -> Grey:
+    one, onto = (_blurred(_at(image, side))[None] for image in (moving, fixed))
+    better, _ = placed(one, onto, placement[None], INNER)
+    return better[0]
 
 
-def _at(images: Details, side: int) -> Images:
-    """At this side, and blurred, so that values between pixels are right."""
-    made = np.empty((len(images), side, side), np.float32)
-    for number, image in enumerate(images):
-        small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-        made[number] = cv2.GaussianBlur(small, (0, 0), BLUR, borderType=cv2.BORDER_REPLICATE)
-    return made
+def _largest(moving: Grey, fixed: Grey, placement: Grey, side: int) -> float:
+    """The least that the place which differs most does differ, whichever explains the other."""
+    moved, seen = _overlapping(_at(moving, side), _at(fixed, side), placement)
+    if min(moved.shape) < SIDES[0] / 2:
+        return 0.0
+    moved, seen = _as_sharp(_blurred(moved), _blurred(seen))
+    window = max(4, round(side * WINDOW))
+    # Either way: only one of them may have lost what would be brighter than white.
+    return min(
+        _unexplained(_as_bright(moved, seen), seen, window),
+        _unexplained(_as_bright(seen, moved), moved, window),
+    )
 
 
-def _largest(moving: Images, fixed: Images, placements: Placements) -> NDArray[np.float32]:
-    moved, seen = warped(moving, placements)
-    found = np.empty(len(moved), np.float32)
-    for number, (one, other, both) in enumerate(zip(moved, fixed, seen, strict=True)):
-        # Either way: only one of them may have lost what would be brighter than white.
-        found[number] = min(_unexplained(one, other, both), _unexplained(other, one, both))
-    return found
+def _overlapping(moving: Grey, fixed: Grey, placement: Grey) -> tuple[Grey, Grey]:
+    """One image moved over the other, and that; only what both show."""
+    side, places = len(moving), np.arange(len(moving))
+    edge = max(2, side // 48)
+    shifts, scales, parts = [], [], []
+    for scale, shift in ((1 + placement[0], placement[1]), (1 + placement[2], placement[3])):
+        shifts.append((scale * (1 / side - 1) + shift + 1) * side / 2 - 0.5)
+        scales.append(scale)
+        at = scale * places + shifts[-1]
+        inside = (at > edge) & (at < side - 1 - edge)
+        parts.append(inside & (places >= edge) & (places < side - edge))
+    matrix = np.array([[scales[0], 0, shifts[0]], [0, scales[1], shifts[1]]])
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(moving, matrix, (side, side), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    both = np.ix_(parts[1], parts[0])
+    return moved[both], fixed[both]
 
 
-def _unexplained(by: Images, image: Images, seen: NDArray[np.bool_]) -> float:
+def _as_sharp(one: Grey, other: Grey) -> tuple[Grey, Grey]:
+    """Both, the sharper of them blurred as the other is: a copy may be either."""
+    sharp = [_sharpness(_as_bright(one, other)), _sharpness(other)]
+    if sharp[0] > SHARPER * sharp[1]:
+        return _softened(one, sharp[1] / sharp[0]), other
+    if sharp[1] > SHARPER * sharp[0]:
+        return one, _softened(other, sharp[0] / sharp[1])
+    return one, other
+
+
+def _softened(image: Grey, part: float) -> Grey:
+    """Blurred until only this part of its sharpness is left."""
+    wanted, soft = part * _sharpness(image), image
+    for sigma in BLURS:
+        soft = _blurred(image, sigma)
+        if _sharpness(soft) <= wanted:
+            break
+    return soft
+
+
+def _sharpness(image: Grey) -> float:
+    edges = cv2.Laplacian(image, cv2.CV_32F)
+    return float((edges * edges).mean()) + 1e-6
+
+
+def _unexplained(guess: Grey, real: Grey, window: int) -> float:
     """The largest part of a place's contrast in one image that the other does not explain."""
-    weights = seen.astype(np.float32)
-    window = round(len(image) * WINDOW)
-
-    def within(values: Images) -> Images:
-        return cv2.boxFilter(
-            values, -1, (window, window), normalize=False, borderType=cv2.BORDER_CONSTANT
-        )
-
-    covered = within(weights)
-    count = np.maximum(covered, 1)
-    whole = float(image[seen].var()) if seen.any() else 0.0
-    guess = (_as_bright(by, image, seen) - image[seen].mean()) * weights
-    real = (image - image[seen].mean()) * weights
-    mean, real_mean = within(guess) / count, within(real) / count
-    contrast = np.maximum(within(guess * guess) / count - mean * mean, 0)
-    real_contrast = np.maximum(within(real * real) / count - real_mean * real_mean, 0)
-    common = within(guess * real) / count - mean * real_mean
+    middle = real.mean()
+    guess, real = guess - middle, real - middle
+    mean, real_mean = _in_places(guess, window), _in_places(real, window)
+    contrast = np.maximum(_in_places(guess * guess, window) - mean * mean, 0)
+    real_contrast = np.maximum(_in_places(real * real, window) - real_mean * real_mean, 0)
+    common = _in_places(guess * real, window) - mean * real_mean
     gain = np.clip(common / np.maximum(contrast, 1e-6), *GAINS)
     contrast, common = contrast * gain * gain, common * gain
     left = np.maximum(contrast + real_contrast - 2 * common, 0)
-    part = left / (np.maximum(contrast, real_contrast) + NOISE * whole + LEVELS)
-    return float(part[covered >= SEEN * window * window].max(initial=0))
+    part = left / (np.maximum(contrast, real_contrast) + NOISE * real.var() + LEVELS)
+    border = window // 2
+    return float(part[border:-border, border:-border].max(initial=0))
 
 
-def _as_bright(by: Images, image: Images, seen: NDArray[np.bool_]) -> Images:
+def _in_places(values: Grey, window: int) -> Grey:
+    """The mean around each pixel."""
+    found: Grey = cv2.boxFilter(values, -1, (window, window))
+    return found
+
+
+def _as_bright(by: Grey, image: Grey) -> Grey:
     """One image, made as bright as the other, and white where that would be brighter still."""
-    fit = seen & (np.minimum(by, image) > DARK) & (np.maximum(by, image) < LIGHT)
-    if fit.sum() <= FEWEST * seen.sum():
+    fit = (np.minimum(by, image) > DARK) & (np.maximum(by, image) < LIGHT)
+    if fit.mean() <= FEWEST:
         return by
     x, y = by[fit], image[fit]
     slope = ((x - x.mean()) * (y - y.mean())).sum() / max(float(((x - x.mean()) ** 2).sum()), 1e-3)
-    slope = np.clip(slope, 0.5, 2)
-    made: Images = np.clip(slope * (by - x.mean()) + y.mean(), 0, 255)
+    made: Grey = np.clip(np.clip(slope, 0.5, 2) * (by - x.mean()) + y.mean(), 0, 255)
     return made
+
+
+def _at(image: Grey, side: int) -> Grey:
+    if side == len(image):
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _blurred(image: Grey, sigma: float = BLUR) -> Grey:
+    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)

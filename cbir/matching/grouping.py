@@ -20,7 +20,7 @@ than a copy is."""
 
 ASKED_AT_ONCE = 512
 
-SETTLED_AT_ONCE = 32
+SETTLED_AT_ONCE = 8
 """Whether candidates are copies is dear to tell; so it is told only of those that have begun a
 group by then, or that are among these few."""
 
