@@ -80,6 +80,9 @@ def test_index_and_search_are_those_of_the_command_line(
     several = search(made.index, [query, bytearray(query.read_bytes()), photos / "a.jpg"])
     assert list(several.hits) == [str(query), "query-2", str(photos / "a.jpg")]
     assert several.hits["query-2"] == several.hits[str(query)]
+    (photos / "query-2").write_bytes(encoded(picture(5)))
+    found = search(made.index, [photos / "query-2", encoded(picture(1)), bytes(query.read_bytes())])
+    assert list(found.hits) == [str(photos / "query-2"), "query-2", "query-3"]
     with pytest.raises(BadSource, match=r"and not ndarray; cv2\.imencode makes bytes"):
         search(made.index, [picture(3)])  # type: ignore[list-item]
 

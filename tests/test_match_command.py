@@ -371,6 +371,9 @@ def test_columns_that_are_no_cells(match: Match) -> None:
     assert done.returncode == 0
     assert "p.parquet: columns of lists or structures are left out: vector" in done.stderr
     assert match(*flags, "--out", "o.parquet").returncode == 0
+    done = match(*flags, "--out", "o.parquet", "--save-features", "kept")
+    assert done.returncode == 2
+    assert "no text; --save-features keeps fields as text; leave it away" in done.stderr
     assert parquet.read_table("o.parquet").column("raw").to_pylist() == [b"\xff"]
 
 
@@ -525,7 +528,7 @@ def test_nothing_is_written_over(match: Match, folder: Path) -> None:
     flags = ["a.csv", "b.csv", "-d", "hsv"]
     refused(match(*flags, "--out", "a.csv"), "--out a.csv is read or written as something else")
     Path("mine.csv").write_text("id,similarity\n1,0.90000\n")
-    refused(match(*flags, "--out", "mine.csv"), "mine.csv was not written by cbir")
+    refused(match(*flags, "--out", "mine.csv"), "mine.csv was not written by cbir match")
     refused(match(*flags, "--matrix", "a.csv"), ".npy")
     np.save("m.npy", np.eye(3))
     refused(match(*flags, "--matrix", "m.npy"), "m.npy was not written by cbir")
@@ -546,7 +549,7 @@ def test_results_take_the_place_of_results(match: Match, folder: Path, out: str)
     for name in (out, "new.npy"):
         whole = Path(name).read_bytes()
         Path(name).write_bytes(whole + b"mine")
-        refused(match(*flags), f"{name} was not written by cbir, or was changed since")
+        refused(match(*flags), f"{name} was not written by cbir match, or was changed since")
         Path(name).write_bytes(whole)
     assert match(*flags).returncode == 0
     assert match(*flags, "--threshold", "0").returncode == 0

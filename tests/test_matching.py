@@ -76,9 +76,27 @@ def test_matches_are_brute_force(name: str, data: st.DataObject) -> None:
     asked = np.inf if within is None else within
     expected = brute(left, right, name, asked, limit)
     assert as_list(match(left, right, name, within, limit)) == expected
-    back = {(b, a) for a, b, _ in brute(right, left, name, asked, limit)}
+    a, b = (  # equal rows count as one another
+        [tuple(row) for row in one.blocks.rows(one.numbers).tolist()] for one in (left, right)
+    )
+    back = {(a[two], b[one]) for one, two, _ in brute(right, left, name, asked, limit)}
     mutual = match(left, right, name, within, limit, mutual=True)
-    assert as_list(mutual) == [one for one in expected if one[:2] in back]
+    assert as_list(mutual) == [one for one in expected if (a[one[0]], b[one[1]]) in back]
+
+
+def test_rows_of_one_picture_are_mutual_matches_alike() -> None:
+    left, right = side([[1, 0], [0, 1]], rows=[0, 0, 1]), side([[1, 0]], rows=[0])
+    found = match(left, right, "euclidean", 0.5, mutual=True)
+    assert as_list(found) == [(0, 0, 0.0), (1, 0, 0.0)]
+
+
+def test_rows_that_share_a_picture_count_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One vector asks, and is found, for many rows: the limit is on the pairs of rows."""
+    monkeypatch.setattr("cbir.matching.matches.MOST", 50)
+    many = side([[1.0, 0.0]], rows=[0] * 10)
+    assert len(match(many, many, "euclidean", 0.5, 5).left) == 50
+    with pytest.raises(BadSpec, match="60 matches are more than a table may have rows"):
+        match(many, many, "euclidean", 0.5, 6)
 
 
 def test_every_row_of_a_picture_has_its_matches(monkeypatch: pytest.MonkeyPatch) -> None:

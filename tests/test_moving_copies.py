@@ -270,6 +270,24 @@ def test_a_picture_that_is_replaced_while_it_is_moved_stays(
     assert (tmp_path / "away/b.jpg").read_bytes() == before["b.jpg"]
 
 
+def test_a_picture_that_was_replaced_just_before_stays(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def replaced(path: Path, place: Path) -> None:
+        (root / "new").write_bytes(b"a new one")
+        os.replace(root / "new", path)
+        link(path, place)
+
+    copies = group(root)[:2]
+    monkeypatch.setattr("cbir.matching.moving.os.link", replaced)
+    (failure,) = moved(root, tmp_path / "away", copies).failures
+    assert failure.reason == "not moved: it has changed since it was compared"
+    assert (root / "b.jpg").read_bytes() == b"a new one"
+    assert set(files(tmp_path / "away")) == {"undo.sh"}
+
+
 def test_a_picture_that_another_program_removes_is_kept(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

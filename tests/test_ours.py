@@ -11,7 +11,7 @@ from cbir.files import ours as ours_module
 
 
 def write(path: Path, text: bytes, by: str = "somebody") -> None:
-    check_ours(path)
+    check_ours(path, by)
     with replacing_ours(path, by) as file:
         file.write(text)
 
@@ -20,9 +20,11 @@ def test_what_was_written_here_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     assert written_by(path) is None
     write(path, b"one")
-    write(path, b"two", "somebody else")
-    assert written_by(path) == "somebody else"
+    write(path, b"two")
+    assert written_by(path) == "somebody"
     assert path.read_bytes() == b"two"
+    with pytest.raises(BadOutput, match="was not written by somebody else, or was changed"):
+        write(path, b"three", "somebody else")
     remove_ours(path)
     assert list(tmp_path.iterdir()) == []
 
@@ -41,9 +43,14 @@ def test_nothing_else_is(tmp_path: Path, change: str) -> None:
     elif change == "no mark":
         mark.unlink()
     before = path.read_bytes()
-    with pytest.raises(BadOutput, match="was not written by cbir, or was changed since"):
+    with pytest.raises(BadOutput, match="was not written by somebody, or was changed since"):
         write(path, b"two")
     assert path.read_bytes() == before
+
+
+def test_a_name_as_long_as_a_disk_allows(tmp_path: Path) -> None:
+    for text in (b"one", b"two"):
+        write(tmp_path / ("x" * 251 + ".csv"), text)
 
 
 def test_an_empty_file_is_a_place(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ for the other half, and clothes in items of five, by hsv and mobilenet: mean .75
 very different numbers."""
 
 VOTES = 10
-"""k. With 5, 10, 20 and 50 an earlier figure like that was .715, .701, .679 and .645; larger ones are better on
-larger sets, and five pictures can't tell ten similar items."""
+"""k. With 5, 10, 20 and 50 an earlier figure like that was .715, .701, .679 and .645; larger ones
+are better on larger sets, and five pictures can't tell ten similar items."""
 
 Aggregate = Callable[[Iterable[Distances], Grouping], NDArray[np.float64]]
 """From one item's pictures' distances to all pictures, (q, n) in pieces, to distances (items,)."""

@@ -179,15 +179,19 @@ def _summary(terminal: Terminal, found: Duplicates, out: Path, written: Sequence
         terminal.note(f"{names} a link to a file that has another name here, and no copy")
     if not found.groups:
         terminal.note(
-            f"{len(found.pictures)} pictures, and none of them a copy ({out}/{findings.JSON})"
+            f"{found.described} pictures, and none of them a copy ({out}/{findings.JSON})"
         )
         return
     copies = [copy for group in found.groups for copy in group if not copy.first]
     same = sum(copy.same_bytes for copy in copies)
     kept = sum(copy.photo.bytes for copy in copies)
+    groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups)} groups"
+    larger = (
+        "1 copy of a larger one" if len(copies) == 1 else f"{len(copies)} copies of larger ones"
+    )
     terminal.note(
-        f"{len(found.pictures)} pictures, {len(found.groups)} groups: {len(copies)} copies of "
-        f"larger ones ({same} with the same bytes), {size(kept)} in all"
+        f"{found.described} pictures, {groups}: {larger} ({same} with the same bytes), "
+        f"{size(kept)} in all"
     )
     names = ", ".join([findings.JSON, *(path.name for path in written)][:4])
     more = f" and {len(written) - 3} more" if len(written) > 3 else ""

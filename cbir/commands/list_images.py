@@ -38,6 +38,9 @@ STDOUT = "-"
 COLUMNS = ["name", "path"]
 
 
+BY = "cbir list-images"
+
+
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("folder", metavar="DIR", help="a folder, with all that is below it")
     parser.add_argument(
@@ -71,7 +74,7 @@ def _write(args: Namespace, terminal: Terminal) -> int:
     out = _out(args.out, args.delimiter)
     failures.check_place_of(args, {out})
     folder, table = _listed(args.folder, out.parent)
-    changed = write_table(out, table, args.delimiter)
+    changed = write_table(out, table, args.delimiter, BY)
     listed_in = failures.listed(args, out.parent, folder.failures, of=out)
     counts = {"pictures": table.num_rows, "failed": len(folder.failures)}
     terminal.record({"table": str(out), **counts})
@@ -104,7 +107,7 @@ def _out(text: str, delimiter: str | None) -> Path:
         raise Usage(f"-o {text!r} is not a file's name")
     path = Path(text)
     check_table(path, delimiter)
-    check_ours(path)
+    check_ours(path, BY)
     return path
 
 

@@ -17,7 +17,7 @@ from cbir.files import check_ours
 from cbir.matching import joined, saving
 from cbir.matching.joined import Column
 from cbir.matching.matches import Matches, check_count, match
-from cbir.matching.matrix import check_matrix, write_matrix
+from cbir.matching.matrix import BY, check_matrix, write_matrix
 from cbir.matching.naming import Named, apart, named
 from cbir.matching.nearness import ALIKE, nearness
 from cbir.matching.sides import Side, described, fetching_once
@@ -199,6 +199,8 @@ def _check_places(
             raise BadOutput(f"can't write {path}: its folder does not exist")
     taken = {file for side in given for file in side.files}
     if args.save_features:
+        for side in given:
+            check_textual(side.fields.schema, "--save-features keeps fields as text; leave it away")
         sources = [side.origin for side in given]
         taken |= saving.check_places(Path(args.save_features), names, sources)
     if os.path.realpath(out) in map(os.path.realpath, taken):
@@ -206,7 +208,7 @@ def _check_places(
     check_table(out)
     if out.suffix.lower() != ".parquet":
         check_textual(joined.schema([side.fields for side in given], columns, as_text=True))
-    check_ours(out)
+    check_ours(out, BY)
     if args.matrix:
         check_matrix(Path(args.matrix))
     failures.check_place_of(args, {out, *taken})
@@ -253,7 +255,7 @@ def _write(
 ) -> None:
     fields = sides[0].fields, sides[1].fields
     as_text = out.suffix.lower() != ".parquet"
-    changed = write_table(out, joined.table(found, fields, columns, as_text))
+    changed = write_table(out, joined.table(found, fields, columns, as_text), by=BY)
     if terminal.json_lines:
         for batch in joined.table(found, fields, columns, as_text=False):
             for record in batch.to_pylist():

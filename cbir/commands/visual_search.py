@@ -89,21 +89,21 @@ def _search(args: Namespace, terminal: Terminal) -> int:
     catalogue, failed = catalogues.describe(
         args, terminal, source, recipe, args.augment, white=args.white_background
     )
-    found = 0
+    found, unusable = 0, [*photos.failures]
     with hurried(source) as near:
         for result in _searched(args, terminal, photos, recipe, catalogue):
             if isinstance(result, Failure):
-                failed = [*failed, result]
+                unusable.append(result)
                 continue
             name, items = result
             items = [item for item in items if item.hit.distance <= most]
             _report(terminal, name, recipe, catalogue, items, several=len(asked) > 1)
             _draw(args, sheets, name, photos, near, items)
             found += 1
-    failed = sorted({*failed, *photos.failures})
+    failed = sorted({*failed, *unusable})
     listed_in = failures.listed(args, sheets.folder, failed, of=Path(args.dataset))
     if not found:
-        raise BadSource(_nothing(failed))
+        raise BadSource(_nothing(sorted(unusable)))
     sheets.finish()
     terminal.failures(failed, listed_in)
     return 1 if failed else 0

@@ -7,13 +7,15 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import IO, Any
 
 from cbir.errors import BadOutput, BadPicture
 from cbir.files.reading import read_regular, why_not
 from cbir.files.writing import replacing
+
+LONGEST_NAME = 200
 
 
 @contextmanager
@@ -40,15 +42,15 @@ def written_by(path: Path) -> str | None:
         return None
 
 
-def check_ours(path: Path) -> None:
-    """BadOutput if there is a file that was not written here: to be asked before the work."""
+def check_ours(path: Path, by: str) -> None:
+    """BadOutput if there is a file that was not written by this: to be asked before the work."""
     try:
-        theirs = path.exists() and path.stat().st_size and written_by(path) is None
+        theirs = path.exists() and path.stat().st_size and written_by(path) != by
     except OSError as error:
         raise BadOutput(f"can't see what is at {path}: {why_not(error)}") from error
     if theirs:
         raise BadOutput(
-            f"{path} was not written by cbir, or was changed since; move it away, or give another "
+            f"{path} was not written by {by}, or was changed since; move it away, or give another "
             "name"
         )
 
@@ -67,4 +69,7 @@ def _digest(path: Path) -> str:
 def _mark(path: Path) -> Path:
     """Beside the file itself, if the path is a link to it."""
     real = Path(os.path.realpath(path))
-    return real.with_name(f".{real.name}.cbir")
+    name = real.name
+    if len(os.fsencode(name)) > LONGEST_NAME:  # the mark's must not be longer than a disk allows
+        name = sha256(os.fsencode(name)).hexdigest()
+    return real.with_name(f".{name}.cbir")

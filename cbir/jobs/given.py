@@ -55,10 +55,15 @@ def files_of(queries: Several) -> Files:
     if isinstance(queries, str | os.PathLike | Encoded):
         queries = [queries]
     names, given = list[str](), dict[str, bytes]()
+    queries = list(queries)
+    taken = {os.fspath(query) for query in queries if isinstance(query, str | os.PathLike)}
     for number, query in enumerate(queries, start=1):
         if isinstance(query, Encoded):
-            names.append("query" if number == 1 else f"query-{number}")
-            given[names[-1]] = bytes(query)
+            name = "query" if number == 1 else f"query-{number}"
+            while name in taken:
+                name += "-bytes"
+            names.append(name)
+            given[name] = bytes(query)
         elif isinstance(query, str | os.PathLike):
             names.append(os.fspath(query))
         else:

@@ -18,8 +18,8 @@ Grey = NDArray[np.float32]
 """(side, side), or a part of that."""
 
 SIDES = np.array([32, 48, 64, 96, 128, 192, SIDE])
-"""Pictures are compared at the largest of these for which the smaller one has pixels to spare, or at
-the first; with fewer than that, they are not compared."""
+"""Pictures are compared at the largest of these for which the smaller one has pixels to spare, or
+at the first; with fewer than that, they are not compared."""
 
 SPARE = 1.5
 

@@ -14,7 +14,7 @@ from cbir.matching.by_thumbnails import DIFFERENT, THUMBNAIL, TURNS, ByThumbnail
 from cbir.matching.details import Detailed
 from cbir.matching.grouping import Group, grouped, having_copies
 from cbir.matching.likeness import Likeness
-from cbir.matching.photos import Photo, look_closer, not_links
+from cbir.matching.photos import Photo, files_of, look_closer
 from cbir.matching.spool import Spool
 from cbir.pipeline import Described, Progress, Settings, describe
 from cbir.recipe import AnyRecipe
@@ -113,7 +113,7 @@ def find_duplicates(
                 source, pictures, how, settings, store, spool, told
             )
         names = _by_content(ids, contents)
-        same = {number: not_links(source, some) for number, some in names.items()}
+        same = {number: files_of(source, some) for number, some in names.items()}
         firsts = np.array(list(same), np.intp)
         with progress("comparing") as told:
             likeness = _likeness(how, spool)

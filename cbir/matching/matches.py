@@ -42,7 +42,7 @@ def match(
     """For each row of the left side its `limit` nearest rows of the right one, ties by row.
 
     `within`: only those at most this far. `mutual`: only those that have it among their own
-    nearest `limit`, too.
+    nearest `limit`, too, or a row that is equal to it.
     """
     check_count(left.fields.num_rows, right.fields.num_rows, within, limit)
     limit = min(limit, max(left.fields.num_rows, right.fields.num_rows))
@@ -54,8 +54,10 @@ def match(
     if not mutual:
         return found
     back = _nearest(other, one, *how, lambda done: progress(before + done, total))
-    rows = right.fields.num_rows
-    return found.chosen(np.isin(found.left * rows + found.right, back.right * rows + back.left))
+    there = one.group[found.left], other.group[found.right]
+    again = one.group[back.right], other.group[back.left]
+    pairs, mutual_pairs = (a * len(other.vectors) + b for a, b in (there, again))
+    return found.chosen(np.isin(pairs, mutual_pairs))
 
 
 def check_count(rows: int, others: int, within: float | None, limit: int) -> None:
@@ -116,6 +118,8 @@ def _nearest(
     vectors, rows, far = (np.concatenate(part) for part in zip(*parts, strict=True))
     ends = np.searchsorted(vectors, np.arange(len(asking.vectors) + 1))
     starts, counts = ends[asking.group], np.diff(ends)[asking.group]
+    if counts.sum() > MOST:
+        raise BadSpec(_too_many(int(counts.sum())))
     places = _ranges(starts, counts)
     return Matches(np.repeat(np.arange(len(counts)), counts), rows[places], far[places])
 

@@ -10,6 +10,7 @@ from cbir.files import check_ours, check_output, replacing_ours
 from cbir.matching.sides import Side
 from cbir.pipeline import Progress
 
+BY = "cbir match"
 VALUES_AT_ONCE = 16 << 20
 """64 MB of float32."""
 
@@ -19,7 +20,7 @@ def check_matrix(path: Path) -> None:
     if path.suffix.lower() != ".npy":
         raise BadOutput(f"{path} will be a NumPy file; end its name in .npy")
     check_output(path)
-    check_ours(path)
+    check_ours(path, BY)
 
 
 def write_matrix(
@@ -38,7 +39,7 @@ def write_matrix(
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     step = max(1, min(4096, VALUES_AT_ONCE // max(shape[1], len(right.blocks))))
     rows, columns = left.kept, right.kept
-    with replacing_ours(path, "cbir") as file:
+    with replacing_ours(path, BY) as file:
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, shape[0], step):
             piece = np.full((min(step, shape[0] - start), shape[1]), np.nan, "<f4")

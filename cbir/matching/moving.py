@@ -72,6 +72,8 @@ class Mover:
         path = self.root / copy.photo.id
         if path.is_symlink():
             raise BadPicture("a link")
+        if copy.photo.links and not copy.first:
+            raise BadPicture(f"it has another name in the data set, {copy.photo.links[0]}")
         if Path(os.path.realpath(path)) != path:
             raise BadPicture("it lies outside the data set, behind a link")
         if not _holds(path, copy):
@@ -91,6 +93,9 @@ class Mover:
                 self._put(copy, path, place)
             except FileExistsError as error:
                 raise BadPicture(f"there is a file at {place} already") from error
+            if not _holds(place, copy):  # it was replaced just before, and is there under its name
+                os.unlink(place)
+                raise BadPicture("it has changed since it was compared")
         self._remove(copy, path, place)
 
     def _remove(self, copy: Copy, path: Path, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cbir.downloads import is_url
@@ -22,6 +23,8 @@ class Photo:
     height: int
     bytes: int
     sha256: str
+    links: tuple[str, ...] = ()
+    """Other names of this very file in the data set."""
 
     @property
     def order(self) -> tuple[int, int, str]:
@@ -46,17 +49,20 @@ class Looked:
 
 def look_closer(
     source: Source,
-    chosen: Mapping[int, Sequence[str]],
+    chosen: Mapping[int, Mapping[str, tuple[str, ...]]],
     contents: Mapping[str, bytes],
     settings: Settings,
     spool: Spool,
     progress: Progress,
 ) -> Looked:
-    """Reads the first of each that still is what it was; its details go into the spool."""
+    """Reads the first of each that still is what it was; its details go into the spool.
+
+    `chosen` has those with the same bytes, as `files_of` tells them.
+    """
     looked = Looked()
-    left = {number: list(ids) for number, ids in chosen.items()}
+    left = {number: dict(files) for number, files in chosen.items()}
     while left:
-        numbers = {ids[0]: number for number, ids in left.items()}
+        numbers = {next(iter(files)): number for number, files in left.items()}
         reading, found = _Reading(source), dict[str, bytes]()
         pictures = [Picture(id, "") for id in sorted(numbers)]
         for made in describe(reading, pictures, [DETAIL], settings, contents=found):
@@ -74,37 +80,38 @@ def look_closer(
             progress(len(looked.photos), len(chosen))
         changed = [id for id, content in found.items() if content != contents[id]]
         looked.failures += [Failure(id, "it changed while it was compared") for id in changed]
-        rest = {number: ids[1:] for number, ids in left.items() if number not in looked.photos}
-        left = {number: ids for number, ids in rest.items() if ids}
+        left = {number: files for number, files in left.items() if number not in looked.photos}
+        for id, number in numbers.items():
+            if number in left:
+                del left[number][id]
+        left = {number: files for number, files in left.items() if files}
     return looked
 
 
-def not_links(source: Source, ids: Sequence[str]) -> list[str]:
-    """Those of pictures with the same bytes that are files of their own, and not links to others.
+def files_of(source: Source, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Those of pictures with the same bytes that are files of their own, each with its other names.
 
     Of the names of one file, the first stays that is no symbolic link.
     """
     if len(ids) < 2:
-        return list(ids)
+        return dict.fromkeys(ids, ())
     root = getattr(source, "root", None)
     paths = {id: os.path.join(root, id) for id in ids if root is not None and not is_url(id)}
-    known = set[tuple[int, int]]()
-    kept = []
+    names: dict[object, list[str]] = {}
     for id in sorted(ids, key=lambda id: (id in paths and os.path.islink(paths[id]), id)):
-        try:
+        file: object = id
+        with suppress(KeyError, OSError):
             status = os.stat(paths[id])
-        except (KeyError, OSError):
-            kept.append(id)
-            continue
-        file = status.st_dev, status.st_ino
-        if not status.st_ino or file not in known:  # 0: the disk does not tell
-            kept.append(id)
-        known.add(file)
-    return sorted(kept)
+            if status.st_ino:  # else the disk does not tell
+                file = status.st_dev, status.st_ino
+        names.setdefault(file, []).append(id)
+    return {first: tuple(others) for first, *others in sorted(names.values())}
 
 
-def _photos(ids: Sequence[str], size: tuple[int, int, int], content: bytes) -> list[Photo]:
-    return [Photo(id, *size, content.hex()) for id in ids]
+def _photos(
+    files: Mapping[str, tuple[str, ...]], size: tuple[int, int, int], content: bytes
+) -> list[Photo]:
+    return [Photo(id, *size, content.hex(), links) for id, links in files.items()]
 
 
 class _Reading:

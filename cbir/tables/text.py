@@ -112,7 +112,7 @@ class _Rows:
         """Some rows at a time: their lines' numbers, and for each column its cells."""
         lines, rows, count = list[int](), list[list[str]](), 0
         for row in self:
-            if not row:
+            if not row or (width > 1 and len(row) == 1 and not row[0].strip()):
                 continue  # an empty line
             if len(row) != width:
                 cells = "cell" if len(row) == 1 else "cells"

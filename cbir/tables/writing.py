@@ -21,31 +21,35 @@ NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def write_table(
-    path: str | Path, table: "pa.Table | pa.RecordBatchReader", delimiter: str | None = None
+    path: str | Path,
+    table: "pa.Table | pa.RecordBatchReader",
+    delimiter: str | None = None,
+    by: str = "cbir",
 ) -> int:
     """Writes a table, whole or not at all, in the format that the path's suffix says.
 
-    It is ours to replace from then on. Returns how many texts got an apostrophe before them,
-    because a spreadsheet would have run them as formulas (no cell of Parquet does).
+    It is that of `by` to replace from then on. Returns how many texts got an apostrophe before
+    them, because a spreadsheet would have run them as formulas (no cell of Parquet does).
     """
     check_table(path, delimiter)
     path = Path(path)
     suffix = path.suffix.lower()
-    with replacing_ours(path, "cbir") as file:
+    with replacing_ours(path, by) as file:
         if suffix == PARQUET:
             _write_parquet(file, table)
             return 0
         return write_text(file, table, delimiter or DELIMITERS[suffix])
 
 
-def check_textual(schema: "pa.Schema") -> None:
+def check_textual(
+    schema: "pa.Schema", instead: str = "write Parquet, or choose other columns"
+) -> None:
     """BadOutput for columns that have no text, such as bytes: to be asked before the work."""
     for field in schema:
         kind = getattr(field.type, "storage_type", field.type)  # that of a UUID, say
         if "binary" in str(kind):
             raise BadOutput(
-                f"column {short(field.name)} holds {field.type}, which is no text; write Parquet, "
-                "or choose other columns"
+                f"column {short(field.name)} holds {field.type}, which is no text; {instead}"
             )
 
 
