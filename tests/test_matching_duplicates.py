@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from benchmarks.measure import peak_megabytes
 from cbir import pipeline
 from cbir.distances import candidates
-from cbir.images import decode
+from cbir.images import decode, read_header
+from cbir.images.frames import has_more_frames
 from cbir.images.transforms import TRANSFORMS
 from cbir.matching import grouping, tangents
 from cbir.matching.aligning import SIDE, aligned
@@ -540,3 +541,36 @@ def test_a_hundred_thousand_pictures_in_bounded_memory(tmp_path: Path) -> None:
     """Measured: 730 MB, in 4 to 7 minutes on two shared cores. Every tenth is a copy."""
     peak = peak_megabytes(["-m", "benchmarks.matching", tmp_path, "100000"])
     assert peak < 1000
+
+
+# --- animations
+
+
+def test_several_frames_are_copies_only_if_their_bytes_are_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    first, second, third = (detailed(seed, 90, 60) for seed in range(3))
+    for name, frames in {"a": [first, second], "b": [first, third], "c": [first]}.items():
+        assert cv2.imwritemulti(str(folder / f"{name}.tiff"), [one[..., ::-1] for one in frames])
+    (folder / "b2.tiff").write_bytes((folder / "b.tiff").read_bytes())
+    (folder / "plain.png").write_bytes(encoded(first, ".png"))
+    assert names(found_in(folder, tmp_path)) == [["b.tiff", "b2.tiff"], ["c.tiff", "plain.png"]]
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "tiff", "avif"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_frames_are_counted(tmp_path: Path, ending: str, count: int) -> None:
+    path = str(tmp_path / f"a.{ending}")
+    frames = [np.ascontiguousarray(detailed(seed, 64, 48)[..., ::-1]) for seed in range(count)]
+    if ending == "tiff":
+        assert cv2.imwritemulti(path, frames)
+    elif count == 1:
+        assert cv2.imwrite(path, frames[0])
+    else:
+        animation = cv2.Animation()
+        animation.frames, animation.durations = frames, [100] * count
+        assert cv2.imwriteanimation(path, animation)
+    data = Path(path).read_bytes()
+    assert has_more_frames(data, read_header(data)) == (count > 1)
+    for end in range(0, len(data), 7):  # whatever is cut off
+        has_more_frames(data[:end], read_header(data))

@@ -23,8 +23,8 @@ at the first; with fewer than that, they are not compared."""
 
 SPARE = 1.5
 
-STEPS = (64, 128)
-"""At the first of these sides one is laid over the other, at the second only if it might help."""
+STEPS, LAST = (32, 64), 128
+"""At these sides one is laid over the other, at the last only if it might help."""
 
 CLEAR = 0.7
 """What differs more than this, and than is enough, hardly ever does not once it is laid better."""
@@ -61,19 +61,20 @@ def differences(
     `short_sides`: how many pixels the smaller of each two has. What is up to `enough` may be less
     yet if one were laid over the other better.
     """
-    found = np.full(len(a), np.inf, np.float32)
+    found = np.zeros(len(a), np.float32)
     sides = np.searchsorted(SIDES, np.maximum(short_sides / SPARE, SIDES[0]), side="right") - 1
     for pair, (one, other) in enumerate(zip(a, b, strict=True)):
         if short_sides[pair] < SIDES[0]:  # there is no detail
-            found[pair] = 0
             continue
         moving, fixed = (other, one) if at.other_way[pair] else (one, other)
         placement, side = at.placements[pair], int(SIDES[sides[pair]])
-        for step in STEPS if side > STEPS[0] else [side]:
-            placement = _placed(moving, fixed, placement, min(step, side))
+        for step in STEPS:
+            if step <= side:
+                placement = _placed(moving, fixed, placement, step)
+        found[pair] = _largest(moving, fixed, placement, side)
+        if enough < found[pair] <= CLEAR and side >= LAST:
+            placement = _placed(moving, fixed, placement, LAST)
             found[pair] = min(found[pair], _largest(moving, fixed, placement, side))
-            if found[pair] <= enough or found[pair] > max(CLEAR, enough):
-                break
     return found
 
 

@@ -123,7 +123,9 @@ def find_duplicates(
         chosen = {number: same[number] for number in alike}
         with progress("looking closer") as told:
             looked = look_closer(source, chosen, contents, settings, detail_spool, told)
-        ordered = [number for number in marked.tolist() if number in looked.photos]
+        # Of animations and documents of several pages only the first one was compared.
+        single = looked.photos.keys() - looked.several
+        ordered = [number for number in marked.tolist() if number in single]
         ordered.sort(key=lambda number: looked.photos[number][0].order)
         with progress("comparing closely") as told:
             likeness = _likeness(how, spool, looked.details(detail_spool))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cbir.downloads import is_url
 from cbir.errors import BadPicture
 from cbir.images import read_header
+from cbir.images.frames import has_more_frames
 from cbir.matching.details import DETAIL, Detailed
 from cbir.matching.spool import Spool
 from cbir.pipeline import Described, Progress, Settings, describe
@@ -39,6 +40,9 @@ class Looked:
     photos: dict[int, list[Photo]] = field(default_factory=dict)
     places: dict[int, int] = field(default_factory=dict)
     """Where in the spool their details are."""
+
+    several: set[int] = field(default_factory=set)
+    """Those of which only the first of several frames or pages was looked at."""
 
     failures: list[Failure] = field(default_factory=list)
 
@@ -78,6 +82,7 @@ def look_closer(
             else:
                 looked.failures += made.failures
             progress(len(looked.photos), len(chosen))
+        looked.several |= {numbers[id] for id in reading.several}
         changed = [id for id, content in found.items() if content != contents[id]]
         looked.failures += [Failure(id, "it changed while it was compared") for id in changed]
         left = {number: files for number, files in left.items() if number not in looked.photos}
@@ -124,6 +129,7 @@ class _Reading:
         self.connections: int = getattr(source, "connections", 0)
         self.failures = list[Failure]()
         self.sizes: dict[str, tuple[int, int, int]] = {}
+        self.several: set[str] = set()
         if hasattr(source, "fetch"):
             self.fetch = self._fetch
 
@@ -148,4 +154,6 @@ class _Reading:
     def _noted(self, picture: Picture, data: bytes) -> bytes:
         header = read_header(data)
         self.sizes[picture.id] = header.width, header.height, len(data)
+        if has_more_frames(data, header):
+            self.several.add(picture.id)
         return data
