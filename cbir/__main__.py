@@ -37,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         about = not arguments or arguments[0] in FLAGS
         return _about(arguments) if about else _run(name, arguments[1:])
-    except KeyboardInterrupt as stop:  # a command may say what it leaves; most leave indexes
-        told = str(stop) or "stopped; each index is whole, as it was or new"
+    except KeyboardInterrupt as stop:  # a command may say what it leaves
+        index = "; each index is whole, as it was or new" if name == "index" else ""
+        told = str(stop) or f"stopped{index}"
         return _say(name, told, INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain at exit about the rest.

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cbir.__main__ import main
 from cbir.images import decode
 from cbir.plots import write_image
 from cbir.sources import Folder, is_drawing
@@ -41,6 +42,19 @@ def test_other_formats_are_signed_too(tmp_path: Path, ending: str) -> None:
     assert (decode(data) == decode(plain)).all()
     (tmp_path / f"results/mine{ending}").write_bytes(plain)
     assert ids(tmp_path) == [f"results/mine{ending}"]
+
+
+@pytest.mark.parametrize("command", ["index", "duplicates", "fit", "list-images"])
+def test_a_folder_of_drawings_only(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    write_image(tmp_path / "set/sheet.jpg", picture(1))
+    monkeypatch.chdir(tmp_path)
+    assert main([command, *(["--dataset"] * (command != "list-images")), "set"]) == 2
+    assert "in set: it holds only drawings of cbir's own" in capsys.readouterr().err
 
 
 def test_what_is_no_drawing(tmp_path: Path) -> None:

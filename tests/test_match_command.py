@@ -345,6 +345,8 @@ def test_a_failing_row_is_reported_and_the_rest_goes_on(match: Match, server: We
     told = {line[0]: line[1] for line in lines("failures.csv")[1:]}
     assert set(told) == {*bad, "u, row 3", "broken.jpg", "photos/none.jpg"}
     assert "404" in told[bad[0]]
+    assert told[bad[0]].endswith("(u, row 1)")
+    assert told["photos/none.jpg"] == "it is not there (u, row 7)"
     assert told["u, row 3"] == "it names no picture"
     assert "5 pictures left out (listed in failures.csv)" in done.stderr
     assert "2 of the 8 rows of u" in done.stderr
@@ -411,8 +413,10 @@ def test_features_of_another_table_of_that_name_stay(match: Match, folder: Path)
 def test_a_side_without_any_picture(match: Match) -> None:
     listed(Path("u.csv"), ["path"], ["none.jpg"], ["nor-this.jpg"])
     refused(
-        match("u.csv", "b.csv", "-d", "hsv"), "every picture failed (none.jpg: it is not there)"
+        match("u.csv", "b.csv", "-d", "hsv"),
+        "every picture failed (none.jpg: it is not there (u, row 1)); all are listed in",
     )
+    assert [line[0] for line in lines("failures.csv")] == ["id", "none.jpg", "nor-this.jpg"]
     Path("empty").mkdir()
     refused(match("empty", "b.csv", "-d", "hsv"), "nothing to match in empty")
     refused(match("nowhere", "b.csv", "-d", "hsv"), "there is no folder or data set 'nowhere'")
@@ -500,7 +504,8 @@ def test_what_both_sides_name_at_urls_is_asked_for_once(
         assert match(*flags, *more).returncode == 1
         pairs = [(line[0], line[2]) for line in lines()[1:]]
         assert pairs == [("1", "3"), ("2", "2"), ("3", "1")]
-        assert lines("failures.csv")[1:] == [[names[4], "404 Not Found"]]
+        where = [[names[4], f"404 Not Found ({row})"] for row in ("x, row 5", "y, row 1")]
+        assert lines("failures.csv")[1:] == where
         sent = [one for one in server.requests if one.status != 304]
         assert len({one.path for one in sent}) == len(sent)
         assert [len(server.asked(name)) for name in ("0.jpg", "gone.jpg")] == [1, 1]

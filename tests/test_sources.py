@@ -544,3 +544,13 @@ def test_blanks_around_a_name_in_a_table(tmp_path: Path) -> None:
     }
     reasons = {failure.reason for failure in source.failures}
     assert reasons == {"it lies outside the table's folder; --allow-local allows that"}
+
+
+@pytest.mark.parametrize("first", ["a.jpg", "photos/b.PNG", "https://example.org/1"])
+def test_a_table_without_a_header_is_told(tmp_path: Path, first: str) -> None:
+    """Its first picture would be lost without a word."""
+    (tmp_path / "list.csv").write_text(f"{first}\nc.jpg\n")
+    with pytest.raises(BadSource, match=r"names a picture, .*; write a header above it"):
+        ids(Table(tmp_path / "list.csv"))
+    named = Table(tmp_path / "list.csv", image_column=first)
+    assert ids(named) == []  # a person may call it so

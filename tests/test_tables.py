@@ -233,13 +233,20 @@ def test_nested_columns_are_left_out(tmp_path: Path) -> None:
     table = pa.table({"path": ["a.jpg"], "vector": [[1.0, 2.0]], "who": [{"name": "x"}]})
     parquet.write_table(table, tmp_path / "t.parquet")
     assert cells_of(tmp_path / "t.parquet") == [["path"], ["a.jpg"]]
-    assert left_out(tmp_path / "t.parquet") == ["vector", "who"]
+    assert left_out(read_table(tmp_path / "t.parquet")) == ["vector", "who"]
+    with pytest.raises(BadSource, match="column 'who' holds lists or structures, not paths"):
+        picture_column(read_table(tmp_path / "t.parquet"))
+    with pytest.raises(BadSource, match="column 'vector' holds lists or structures, not paths"):
+        picture_column(read_table(tmp_path / "t.parquet"), "vector")
     with pytest.raises(BadSource, match="column 'vector' holds lists"):
         read_table(tmp_path / "t.parquet", columns=["path", "vector"])
     parquet.write_table(table.drop_columns("path"), tmp_path / "t.parquet")
     assert "column 'vector' holds lists" in refused(tmp_path / "t.parquet")
-    (tmp_path / "t.csv").write_text("a\n1\n")
-    assert left_out(tmp_path / "t.csv") == []
+    (tmp_path / "t.csv").write_text("a, b\n1,2\n \n3,4\n")
+    table = read_table(tmp_path / "t.csv")
+    assert left_out(table) == []
+    assert picture_column(table, "b") == " b", "blanks around a name do not count"
+    assert table.num_rows == 2, "nor do lines of them"
 
 
 def test_texts_that_are_views(tmp_path: Path) -> None:

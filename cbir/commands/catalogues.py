@@ -16,7 +16,7 @@ from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.items import item_rule
 from cbir.pipeline import Gathered, Settings, gather
 from cbir.recipe import AnyRecipe, parse
-from cbir.sources import Folder, Table, fetched_once
+from cbir.sources import Folder, Table, fetched_once, why_empty
 from cbir.types import Failure
 from cbir.vector_index import VectorIndex
 
@@ -104,7 +104,7 @@ def describe(
             made = gather(pictures, [recipe], settings, store, transforms, progress)
         if store is not None and pictures.complete:
             finish_store(store, args, terminal, pictures.origin, pictures.walked)
-        index = _some(made, args)
+        index = _some(made, args, source)
         if augment is None:
             turned = with_transforms(index, pictures, recipe, settings, store)
             if turned is not None:
@@ -124,13 +124,13 @@ def describe(
     return Described(Catalogue(index, rule, args.distance), made.failures)
 
 
-def _some(made: Gathered, args: Namespace) -> VectorIndex:
+def _some(made: Gathered, args: Namespace, source: object) -> VectorIndex:
     """The index, if there is anything in it."""
     (index,) = made.indexes
     if len(index):
         return index
     if not made.failures:
-        raise BadSource(f"nothing to compare in {args.dataset}: it holds no pictures")
+        raise BadSource(f"nothing to compare in {args.dataset}: {why_empty(source)}")
     first = made.failures[0]
     raise BadSource(
         f"nothing to compare in {args.dataset}: every picture failed ({first.id}: {first.reason})"

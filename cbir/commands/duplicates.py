@@ -21,7 +21,7 @@ from cbir.matching.duplicates import WITHIN, Copy, Duplicates, Wanted, find_dupl
 from cbir.matching.moving import Mover, check_target
 from cbir.pipeline import Settings
 from cbir.recipe import parse
-from cbir.sources import Folder, Table, fetched_once, open_dataset
+from cbir.sources import Folder, Table, fetched_once, open_dataset, why_empty
 from cbir.types import Failure
 
 EXAMPLES = """examples:
@@ -101,7 +101,7 @@ def _duplicates(args: Namespace, terminal: Terminal) -> int:
             walked = [picture.id for picture in found.pictures]
             finish_store(store, args, terminal, dataset.origin, walked)
         if not found.described:
-            raise BadSource(_nothing(args.dataset, found))
+            raise BadSource(_nothing(args.dataset, dataset, found))
         with hurried(source) as near:
             written = _write(args, terminal, near, how, found, out)
     for number, copies in enumerate(found.groups, start=1):
@@ -227,8 +227,8 @@ def _moved(
     return mover.failures
 
 
-def _nothing(dataset: str, found: Duplicates) -> str:
+def _nothing(dataset: str, source: object, found: Duplicates) -> str:
     if not found.failures:
-        return f"nothing to compare in {dataset}: it holds no pictures"
+        return f"nothing to compare in {dataset}: {why_empty(source)}"
     first = found.failures[0]
     return f"nothing to compare in {dataset}: every picture failed ({first.id}: {first.reason})"

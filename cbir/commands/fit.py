@@ -69,7 +69,7 @@ def _fit(args: Namespace, terminal: Terminal) -> int:
     terminal.record({"model": str(out), **made_by, **counts})
     terminal.note(
         f"{out}: {len(catalogue.items)} items of {len(catalogue.pictures)} pictures "
-        f"by {recipe.name} in {took:.1f} s"
+        f"by {(args.descriptor or ['hsv'])[0]} in {took:.1f} s"
     )
     terminal.failures(failed, listed_in)
     return 1 if failed else 0

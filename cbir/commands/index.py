@@ -17,7 +17,7 @@ from cbir.files import check_output
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import AnyRecipe, parse
-from cbir.sources import Folder, Table, open_dataset
+from cbir.sources import Folder, Table, open_dataset, why_empty
 from cbir.store import Store
 from cbir.types import Failure
 from cbir.vector_index.plain import full_size
@@ -90,7 +90,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
             for writer, name, failures in zip(writers, typed, failed, strict=True)
         ]
     if not any(written):
-        raise BadSource(_nothing(args.dataset, everything, listed_in))
+        raise BadSource(_nothing(args.dataset, source, everything, listed_in))
     _tell_of_backgrounds(terminal, recipes)
     terminal.failures(everything, listed_in)
     return 0 if all(written) and not everything else 1
@@ -144,9 +144,11 @@ def _tell_of_backgrounds(terminal: Terminal, recipes: Sequence[AnyRecipe]) -> No
             )
 
 
-def _nothing(dataset: str, failures: Sequence[Failure], listed_in: Path | None) -> str:
+def _nothing(
+    dataset: str, source: object, failures: Sequence[Failure], listed_in: Path | None
+) -> str:
     if not failures:
-        return f"nothing to index in {dataset}: it holds no pictures"
+        return f"nothing to index in {dataset}: {why_empty(source)}"
     first = failures[0]
     return (
         f"nothing to index in {dataset}: every picture failed ({first.id}: {first.reason}); "

@@ -14,7 +14,7 @@ from cbir.commands.stopping import told_when_stopped
 from cbir.commands.terminal import Terminal
 from cbir.errors import BadSource
 from cbir.files import check_ours
-from cbir.sources import Folder
+from cbir.sources import Folder, why_empty
 from cbir.tables import (
     check_table,
     delimiter_of,
@@ -118,7 +118,7 @@ def _listed(name: str, beside: Path) -> tuple[Folder, "pa.Table"]:
     ids = [picture.id for picture in folder.pictures()]
     if not ids:
         why = f" ({folder.failures[0].id}: {folder.failures[0].reason})" if folder.failures else ""
-        raise BadSource(f"nothing to list in {name}: it holds no pictures{why}")
+        raise BadSource(f"nothing to list in {name}: {why_empty(folder)}{why}")
     return folder, _table(root, ids)
 
 

@@ -12,7 +12,7 @@ from cbir.commands.options import Parser, Usage
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
-from cbir.errors import BadOutput
+from cbir.errors import BadOutput, BadSource
 from cbir.files import check_ours
 from cbir.matching import joined, saving
 from cbir.matching.joined import Column
@@ -20,7 +20,7 @@ from cbir.matching.matches import Matches, check_count, match
 from cbir.matching.matrix import BY, check_matrix, write_matrix
 from cbir.matching.naming import Named, apart, named
 from cbir.matching.nearness import ALIKE, nearness
-from cbir.matching.sides import Side, described, fetching_once
+from cbir.matching.sides import NoneDescribed, Side, described, fetching_once
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
 from cbir.store import Store
@@ -144,8 +144,12 @@ def _match(args: Namespace, terminal: Terminal) -> int:
     check_count(*rows, wanted.within, args.top)
     out = _check_places(args, given, names, columns)
     _tell_left_out(terminal, given)
-    with fetching_once(*given, out.parent) as given:
-        (left, right), failed = _described(args, terminal, given, recipe)
+    try:
+        with fetching_once(*given, out.parent) as given:
+            (left, right), failed = _described(args, terminal, given, recipe)
+    except NoneDescribed as error:
+        listed_in = failures.listed(args, out.parent, error.failures, of=out)
+        raise BadSource(f"{error}; all are listed in {listed_in}") from error
     if args.save_features:
         for name, side, from_where in zip(names, (left, right), given, strict=True):
             saving.save(Path(args.save_features), name, side, recipe.spec, from_where.origin)

@@ -15,8 +15,8 @@ from cbir.downloads import Web
 from cbir.errors import BadSource
 from cbir.files import readable
 from cbir.matching import features
-from cbir.sources import FetchedOnce, Folder, Table, id_of, open_dataset
-from cbir.tables import left_out, picture_column
+from cbir.sources import FetchedOnce, Folder, Table, id_of, open_dataset, why_empty
+from cbir.tables import left_out
 from cbir.vector_index import VectorIndex
 from cbir.vector_index.reading import is_index
 
@@ -81,12 +81,12 @@ def apart(left: str, right: str) -> tuple[str, str]:
 
 def _of_table(text: str, source: Table) -> Named:
     fields = source.fields()
-    column = fields.column(picture_column(fields, source.image_column))
+    column = fields.column(source.picture_column(fields))
     # As a dictionary, because rows may repeat a name a million times.
     column = column.dictionary_encode().unify_dictionaries().combine_chunks()
     numbers = column.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
     ids = [id_of(name) if name else "" for name in column.dictionary.to_pylist()]
-    no_fields = left_out(source.path)
+    no_fields = left_out(fields)
     return Named(
         *(text, _stem(text), fields, ids, numbers, source),
         files=(source.path,),
@@ -99,7 +99,7 @@ def _of_folder(text: str, source: Folder) -> Named:
 
     ids = [picture.id for picture in source.pictures()]
     if not ids:
-        raise BadSource(f"nothing to match in {text}: it holds no pictures")
+        raise BadSource(f"nothing to match in {text}: {why_empty(source)}")
     names = [posixpath.splitext(posixpath.basename(id))[0] for id in ids]
     paths = [posixpath.join(readable(source.root.as_posix()), id) for id in ids]
     fields = pa.table({"name": pa.array(names, pa.string()), "path": pa.array(paths, pa.string())})

@@ -49,6 +49,16 @@ class Side:
         return np.delete(np.arange(self.named), self.without)
 
 
+class NoneDescribed(BadSource):
+    """No row of a side has a vector; `failures` say why."""
+
+    def __init__(self, text: str, failures: Sequence[Failure]):
+        first = failures[0]
+        why = f"every picture failed ({first.id}: {first.reason})"
+        super().__init__(f"nothing to match in {text}: {why}")
+        self.failures = list(failures)
+
+
 @dataclass(frozen=True)
 class Described:
     """A side, with what was left out, and the pictures that were walked if there was a source."""
@@ -96,11 +106,11 @@ def described(
     place = {id: number for number, id in enumerate(index.ids)}
     described = np.array([*(place.get(id, NONE) for id in given.pictures), NONE], np.intp)
     numbers = described[given.numbers]  # the last one is for rows that name none
-    failures = sorted({*made.failures, *_rows_without(given, numbers == NONE, made.failures)})
+    told = _with_rows(given, made.failures)
+    failures = sorted({*told, *_rows_without(given, numbers == NONE, made.failures)})
     kept = np.flatnonzero(numbers != NONE)
     if not len(kept):
-        why = f"every picture failed ({failures[0].id}: {failures[0].reason})"
-        raise BadSource(f"nothing to match in {given.text}: {why}")
+        raise NoneDescribed(given.text, failures)
     side = _in_order(given, numbers[kept], given.fields.take(kept), index)
     side = replace(side, without=np.flatnonzero(numbers == NONE))
     return Described(side, failures, made.pictures)
@@ -116,6 +126,18 @@ def _in_order(given: Named, numbers: Numbers, fields: "pa.Table", index: VectorI
     as_it_is = np.array_equal(used[order], np.arange(len(index)))
     blocks = index.blocks if as_it_is else from_vectors(index.blocks.rows(used[order]))
     return Side(given.name, fields, np.argsort(order)[numbers], blocks)
+
+
+def _with_rows(given: Named, failures: Sequence[Failure]) -> list[Failure]:
+    """Of a table, with the first row that names each: both sides may name the same."""
+    if not isinstance(given.source, Table | FetchedOnce) or given.numbers is None:
+        return list(failures)
+    places, first = np.unique(given.numbers, return_index=True)
+    rows = {given.pictures[i]: row + 1 for i, row in zip(places, first, strict=True) if i != NONE}
+    return [
+        Failure(id, f"{reason} ({given.name}, row {rows[id]})" if id in rows else reason)
+        for id, reason in failures
+    ]
 
 
 def _rows_without(given: Named, without: NDArray, failures: Sequence[Failure]) -> list[Failure]:

@@ -9,7 +9,7 @@ from cbir.files import why_not
 from cbir.sources.drawings import is_drawing
 from cbir.sources.fetched_once import FetchedOnce, Waiting, fetched_once
 from cbir.sources.files import Files
-from cbir.sources.folder import Folder, leads_out
+from cbir.sources.folder import Folder, leads_out, why_empty
 from cbir.sources.table import Table, id_of
 from cbir.tables import SUFFIXES, is_table
 
@@ -25,6 +25,7 @@ __all__ = [
     "is_drawing",
     "leads_out",
     "open_dataset",
+    "why_empty",
 ]
 
 SAMPLES = Path("data/dataset")

@@ -33,10 +33,11 @@ class Folder:
         self.origin = os.path.realpath(self.root)
         self.failures: list[Failure] = []
         self.complete = True  # whether the last walk saw every folder
+        self.drawings = 0  # that it passed over
 
     def pictures(self) -> Iterator[Picture]:
         """All pictures, sorted by id. Stamps are size and time of change."""
-        self.failures, self.complete = [], True
+        self.failures, self.complete, self.drawings = [], True, 0
         found: list[tuple[str, str]] = []
         self._walk(found)
         found.sort()
@@ -71,6 +72,7 @@ class Folder:
                 with os.scandir(self.root / folder) as entries:
                     for entry in entries:
                         if results and is_drawing(entry.path):
+                            self.drawings += 1
                             continue
                         self._sort_out(folder, entry, found, real, linked)
             except OSError as error:
@@ -119,6 +121,13 @@ class Folder:
 
     def _fail(self, name: str, reason: str) -> None:
         self.failures.append(Failure(readable(name), reason))
+
+
+def why_empty(source: object) -> str:
+    """Why a walk has found nothing, and nothing that failed either."""
+    if isinstance(source, Folder) and source.drawings:
+        return "it holds only drawings of cbir's own, which are passed over"
+    return "it holds no pictures"
 
 
 def leads_out(id: str) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbir.downloads import Downloader, Web, is_url, without_credentials
-from cbir.errors import BadPicture
+from cbir.errors import BadPicture, BadSource
 from cbir.files import read_regular, regular, stamp
-from cbir.sources.folder import leads_out
+from cbir.sources.folder import ENDINGS, leads_out
 from cbir.tables import picture_column, read_table
 from cbir.types import Failure, Fetched, Picture
 
@@ -52,6 +52,16 @@ class Table:
         """All columns of all rows. The next walk takes its names from them, and reads nothing."""
         self._fields = read_table(self.path, self.delimiter)
         return self._fields
+
+    def picture_column(self, table: "pa.Table") -> str:
+        """Which column names the pictures; BadSource if none does."""
+        found = picture_column(table, self.image_column)
+        if self.image_column is None and (is_url(found) or found.lower().endswith(ENDINGS)):
+            raise BadSource(
+                f"the first line of {self.path} names a picture, {found[:80]}; write a header "
+                "above it, such as path"
+            )
+        return found
 
     def pictures(self) -> Iterator[Picture]:
         """Each named picture once, sorted by id. Those at URLs have no stamp yet."""
@@ -107,7 +117,7 @@ class Table:
         table, self._fields = self._fields, None
         if table is None:
             table = read_table(self.path, self.delimiter)
-        column = table.column(picture_column(table, self.image_column))
+        column = table.column(self.picture_column(table))
         distinct: list[str | None] = column.unique().to_pylist()
         return distinct
 

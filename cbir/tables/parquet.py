@@ -1,5 +1,6 @@
 """Parquet: columns keep their types; what is text is checked as a text table's cells are."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAGIC = b"PAR1"
+ALL_COLUMNS = "cbir-all-columns"
 BATCH_ROWS = 1 << 14
 LARGEST_UNPACKED = (1 << 31) - 1
 """Bytes that a table may have in memory: a few kilobytes of Parquet can claim any number."""
@@ -35,7 +37,9 @@ def read_parquet(file: IO[bytes], columns: Sequence[str] | None) -> "pa.Table":
         texts = [field.name for field in fields if is_text(field.type)]
         # As dictionaries, so that a text which is repeated a million times stays one in memory.
         opened = parquet.ParquetFile(file, read_dictionary=texts)
-        batches = list(_batches(opened, pa.schema(fields)))
+        # So that whoever looks for a column that was left out can be told so.
+        all_names = {ALL_COLUMNS: json.dumps(schema.names)}
+        batches = list(_batches(opened, pa.schema(fields, metadata=all_names)))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise Wrong(f"damaged Parquet: {' '.join(str(error).split())[:200]}") from error
     if not batches:
@@ -57,12 +61,10 @@ def is_text(kind: "pa.DataType") -> bool:
     return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
-def nested_columns(file: IO[bytes]) -> list[str]:
-    """Those that hold lists or structures, and are left out where all columns are read."""
-    from pyarrow import parquet
-
-    schema = parquet.ParquetFile(file).schema_arrow
-    return [field.name for field in schema if _is_nested(field)]
+def all_columns(table: "pa.Table") -> list[str]:
+    """Also those that hold lists or structures, and are left out where all columns are read."""
+    known = (table.schema.metadata or {}).get(ALL_COLUMNS.encode())
+    return table.column_names if known is None else json.loads(known)
 
 
 def _is_nested(field: "pa.Field") -> bool:

@@ -8,9 +8,9 @@ from cbir.errors import BadSource
 from cbir.tables import formats
 from cbir.tables.delimiters import delimiter_of
 from cbir.tables.opening import opened, unpacked
-from cbir.tables.parquet import is_parquet, is_text, nested_columns, read_parquet
+from cbir.tables.parquet import all_columns, is_parquet, is_text, read_parquet
 from cbir.tables.text import read_text
-from cbir.tables.wrong import Wrong, check_there, short
+from cbir.tables.wrong import Wrong, chosen, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,10 +53,9 @@ def read_open_table(
         raise BadSource(f"can't read the table {name}: {error}") from error
 
 
-def left_out(path: str | Path) -> list[str]:
-    """The columns of a table that `read_table` leaves out: of Parquet what is more than cells."""
-    with opened(Path(path)) as file:
-        return nested_columns(file) if is_parquet(file) else []
+def left_out(table: "pa.Table") -> list[str]:
+    """The columns that `read_table` has left out of this: of Parquet what is more than cells."""
+    return [name for name in all_columns(table) if name not in table.column_names]
 
 
 def picture_column(table: "pa.Table", name: str | None = None) -> str:
@@ -64,13 +63,16 @@ def picture_column(table: "pa.Table", name: str | None = None) -> str:
 
     pandas stores an index of its own behind the columns, which is not meant.
     """
-    names = [some for some in table.column_names if not some.startswith(PANDAS_INDEX)]
+    everything = all_columns(table)
+    names = [some for some in everything if not some.startswith(PANDAS_INDEX)]
     try:
-        if name is not None:
-            check_there(table.column_names, name)
+        (found,) = chosen(everything, [name]) if name is not None else (names or everything)[-1:]
     except Wrong as error:
         raise BadSource(str(error)) from error
-    found = name or (names or table.column_names)[-1]
+    if found not in table.column_names:
+        raise BadSource(
+            f"column {short(found)} holds lists or structures, not paths or URLs of pictures"
+        )
     kind = table.schema.field(found).type
     if not is_text(kind):
         raise BadSource(f"column {short(found)} holds {kind}, not paths or URLs of pictures")
