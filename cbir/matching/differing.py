@@ -9,7 +9,7 @@ the other.
 import numpy as np
 from numpy.typing import NDArray
 
-from cbir.matching.aligning import Aligned, placed
+from cbir.matching.aligning import Aligned, Placements, placed
 from cbir.matching.details import SIDE, Details
 from cbir.matching.spool import Numbers
 from cbir.opencv import cv2
@@ -61,59 +61,73 @@ def differences(
     `short_sides`: how many pixels the smaller of each two has. What is up to `enough` may be less
     yet if one were laid over the other better.
     """
+    other_way = at.other_way[:, None, None]
+    moving, fixed = np.where(other_way, b, a), np.where(other_way, a, b)
+    sides = SIDES[np.searchsorted(SIDES, short_sides / SPARE, side="right") - 1]
+    sides = np.where(short_sides / SPARE < SIDES[0], SIDES[0], sides)
+    placements = at.placements.copy()
+    for step in STEPS:
+        _place(moving, fixed, placements, step, np.flatnonzero(sides >= step))
     found = np.zeros(len(a), np.float32)
-    sides = np.searchsorted(SIDES, np.maximum(short_sides / SPARE, SIDES[0]), side="right") - 1
-    for pair, (one, other) in enumerate(zip(a, b, strict=True)):
-        if short_sides[pair] < SIDES[0]:  # there is no detail
-            continue
-        moving, fixed = (other, one) if at.other_way[pair] else (one, other)
-        placement, side = at.placements[pair], int(SIDES[sides[pair]])
-        for step in STEPS:
-            if step <= side:
-                placement = _placed(moving, fixed, placement, step)
-        found[pair] = _largest(moving, fixed, placement, side)
-        if enough < found[pair] <= CLEAR and side >= LAST:
-            placement = _placed(moving, fixed, placement, LAST)
-            found[pair] = min(found[pair], _largest(moving, fixed, placement, side))
+    looked_at = np.flatnonzero(short_sides >= SIDES[0])  # the others have no detail
+    for pair in looked_at:
+        found[pair] = _largest(moving[pair], fixed[pair], placements[pair], sides[pair], enough)
+    unsure = np.flatnonzero((found > enough) & (found <= CLEAR) & (sides >= LAST))
+    _place(moving, fixed, placements, LAST, unsure)
+    for pair in unsure:
+        again = _largest(moving[pair], fixed[pair], placements[pair], sides[pair], enough)
+        found[pair] = min(found[pair], again)
     return found
 
 
-def _placed(moving: Grey, fixed: Grey, placement: Grey, side: int) -> Grey:
-    one, onto = (_blurred(_at(image, side))[None] for image in (moving, fixed))
-    better, _ = placed(one, onto, placement[None], INNER)
-    return better[0]
+def _place(
+    moving: Details, fixed: Details, placements: Placements, side: int, some: Numbers
+) -> None:
+    """Betters the placements of some of the pairs at this side."""
+    if len(some):
+        one, onto = (
+            np.stack([_blurred(_at(image, side)) for image in images[some]])
+            for images in (moving, fixed)
+        )
+        placements[some], _ = placed(one, onto, placements[some], INNER)
 
 
-def _largest(moving: Grey, fixed: Grey, placement: Grey, side: int) -> float:
-    """The least that the place which differs most does differ, whichever explains the other."""
+def _largest(moving: Grey, fixed: Grey, placement: Grey, side: int, enough: float) -> float:
+    """How much the place differs that differs most, whichever of both explains more of the other.
+
+    Once that is little enough, no less is looked for.
+    """
     moved, seen = _overlapping(_at(moving, side), _at(fixed, side), placement)
     if min(moved.shape) < SIDES[0] / 2:
         return 0.0
     moved, seen = _as_sharp(_blurred(moved), _blurred(seen))
     window = max(4, round(side * WINDOW))
-    # Either way: only one of them may have lost what would be brighter than white.
-    return min(
-        _unexplained(_as_bright(moved, seen), seen, window),
-        _unexplained(_as_bright(seen, moved), moved, window),
-    )
+    differ = _unexplained(_as_bright(moved, seen), seen, window)
+    if differ <= enough:
+        return differ
+    # Only one of them may have lost what would be brighter than white.
+    return min(differ, _unexplained(_as_bright(seen, moved), moved, window))
 
 
 def _overlapping(moving: Grey, fixed: Grey, placement: Grey) -> tuple[Grey, Grey]:
     """One image moved over the other, and that; only what both show."""
-    side, places = len(moving), np.arange(len(moving))
-    edge = max(2, side // 48)
-    shifts, scales, parts = [], [], []
-    for scale, shift in ((1 + placement[0], placement[1]), (1 + placement[2], placement[3])):
-        shifts.append((scale * (1 / side - 1) + shift + 1) * side / 2 - 0.5)
-        scales.append(scale)
-        at = scale * places + shifts[-1]
-        inside = (at > edge) & (at < side - 1 - edge)
-        parts.append(inside & (places >= edge) & (places < side - edge))
-    matrix = np.array([[scales[0], 0, shifts[0]], [0, scales[1], shifts[1]]])
+    side = len(moving)
+    across, left, columns = _along(side, placement[0], placement[1])
+    down, top, rows = _along(side, placement[2], placement[3])
+    matrix = np.array([[across, 0, left], [0, down, top]])
     how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(moving, matrix, (side, side), flags=how, borderMode=cv2.BORDER_REPLICATE)
-    both = np.ix_(parts[1], parts[0])
+    both = np.ix_(rows, columns)
     return moved[both], fixed[both]
+
+
+def _along(side: int, scale: float, shift: float) -> tuple[float, float, NDArray[np.bool_]]:
+    """A placement along one side, in pixels, and which pixels both images show."""
+    scale, places, edge = 1 + scale, np.arange(side), max(2, side // 48)
+    offset = (scale * (1 / side - 1) + shift + 1) * side / 2 - 0.5
+    at = scale * places + offset
+    inside = (np.minimum(at, places) > edge) & (np.maximum(at, places) < side - 1 - edge)
+    return scale, offset, inside
 
 
 def _as_sharp(one: Grey, other: Grey) -> tuple[Grey, Grey]:

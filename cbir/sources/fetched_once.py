@@ -4,7 +4,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Container, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cbir.downloads import is_url
@@ -12,6 +12,9 @@ from cbir.errors import BadPicture
 from cbir.sources.folder import Folder
 from cbir.sources.table import Table
 from cbir.types import Failure, Fetched, Picture
+
+LONGEST_TURN = 20
+"""Seconds."""
 
 MOST = 1 << 30
 """Bytes that wait on the disk; what has no room is fetched again."""
@@ -35,10 +38,20 @@ class Waiting:
         self._lock = threading.Lock()
         self._turns: dict[str, threading.Lock] = {}
 
-    def turn(self, id: str) -> threading.Lock:
-        """Held by whoever fetches this picture, so that others find it here and don't, too."""
+    @contextmanager
+    def turn(self, id: str) -> Iterator[None]:
+        """Had by whoever fetches this picture, so that others find it here and don't, too.
+
+        Nobody waits for long: who has it may wait for memory that the other one holds.
+        """
         with self._lock:
-            return self._turns.setdefault(id, threading.Lock())
+            turn = self._turns.setdefault(id, threading.Lock())
+        mine = turn.acquire(timeout=LONGEST_TURN)
+        try:
+            yield
+        finally:
+            if mine:
+                turn.release()
 
     def get(self, id: str) -> Fetched | None:
         """The picture, if it waits here; BadPicture if it can't be had."""
