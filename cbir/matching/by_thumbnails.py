@@ -45,7 +45,8 @@ DIFFERENT = 0.4
 """How much copies differ at most where they differ most, if they are looked at closely. Of 11,878
 pairs of a photo and its copy that thumbnails call the same, 28 differ more. Of 3,452 pairs of
 screenshots, slides, letters, forms, invoices and captions that are near by thumbnails, all do. Of
-pages with one large heading in which a digit is another, 99% do (benchmarks/figures.py)."""
+pages with one large heading or price, in which some differ in a digit, 98% do
+(benchmarks/figures.py)."""
 
 MOST_CLOSELY = 16
 """How many of the nearest that thumbnails found for a picture are looked at closely."""
