@@ -1,7 +1,8 @@
 """Pictures in grey and small, but large enough to tell slides of one frame from each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,15 @@ from cbir.opencv import cv2
 from cbir.recipe import Recipe
 from cbir.types import Image, Vectors
 
-SIDE = 256
+SIDE, LARGE = 256, 512
+"""The larger one is for few pictures, which are read again for it."""
 
+KEPT = 64
+"""Large ones, of which a page may be wanted again with the next page."""
+
+Grey = NDArray[np.float32]
 Details = NDArray[np.float32]
-"""(n, 256, 256), grey, from 0 to 255."""
+"""(n, side, side), grey, from 0 to 255."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +30,23 @@ class Detail:
     A descriptor like others, but for no index: it is not registered under its name.
     """
 
+    side: int = SIDE
+
     distance = "cosine"
     version = 1
-    pixels = SIDE
-    dim = SIDE * SIDE
+
+    @property
+    def pixels(self) -> int:
+        return self.side
+
+    @property
+    def dim(self) -> int:
+        return self.side * self.side
 
     def prepare(self, image: Image) -> NDArray[np.uint8]:
-        enough = min(image.shape[:2]) > SIDE
+        enough = min(image.shape[:2]) > self.side
         how = cv2.INTER_AREA if enough else cv2.INTER_CUBIC
-        small = cv2.resize(image, (SIDE, SIDE), interpolation=how)
+        small = cv2.resize(image, (self.side, self.side), interpolation=how)
         return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).ravel()
 
     def describe(self, batch: Sequence[NDArray[np.uint8]]) -> Vectors:
@@ -43,19 +57,36 @@ DETAIL = Recipe("detail", Detail())
 
 
 class Detailed:
-    """The details of some pictures, by number, and how many pixels their shorter sides have."""
+    """The details of some pictures, by number, and how many pixels they have."""
 
-    def __init__(self, spool: Spool, places: Mapping[int, int], short_sides: Mapping[int, int]):
-        """The spool has the details of each picture at its place."""
-        self._spool = spool
+    def __init__(
+        self,
+        spool: Spool,
+        places: Mapping[int, int],
+        pixels: Mapping[int, int],
+        read: Callable[[int], Image],
+    ):
+        """The spool has the details of each picture at its place; `read` reads it again.
+
+        `pixels`: of a side, if it were a square. BadPicture if a picture can't be read any more.
+        """
+        self._spool, self._read = spool, read
         self._numbers = np.array(sorted(places), np.intp)
         ordered = self._numbers.tolist()
         self._places = np.array([places[number] for number in ordered], np.intp)
-        self._short_sides = np.array([short_sides[number] for number in ordered], np.intp)
+        self._pixels = np.array([pixels[number] for number in ordered], np.intp)
+        self._large = lru_cache(KEPT)(self._read_large)
 
     def images(self, numbers: Numbers) -> Details:
         places = self._places[np.searchsorted(self._numbers, numbers)]
         return self._spool.vectors(places).reshape(-1, SIDE, SIDE)
 
-    def short_sides(self, numbers: Numbers) -> Numbers:
-        return self._short_sides[np.searchsorted(self._numbers, numbers)]
+    def large(self, numbers: Numbers) -> Details:
+        """The same, twice as large."""
+        return np.stack([self._large(number) for number in numbers.tolist()])
+
+    def pixels(self, numbers: Numbers) -> Numbers:
+        return self._pixels[np.searchsorted(self._numbers, numbers)]
+
+    def _read_large(self, number: int) -> Grey:
+        return Detail(LARGE).prepare(self._read(number)).reshape(LARGE, LARGE).astype(np.float32)

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbir.matching.aligning import Aligned, Placements, placed
-from cbir.matching.details import SIDE, Details
+from cbir.matching.details import LARGE, SIDE, Details
 from cbir.matching.spool import Numbers
 from cbir.opencv import cv2
 
 Grey = NDArray[np.float32]
 """(side, side), or a part of that."""
 
-SIDES = np.array([32, 48, 64, 96, 128, 192, SIDE])
+SIDES = np.array([32, 48, 64, 96, 128, 192, SIDE, LARGE])
 """Pictures are compared at the largest of these for which the smaller one has pixels to spare, or
 at the first; with fewer than that, they are not compared."""
 
@@ -37,8 +37,8 @@ SHARPER = 1.15
 """...this factor, in the squares of their second derivatives."""
 
 INNER = 3
-WINDOW = 16 / 256
-"""Of a side: how large a place is that is looked at."""
+WINDOW, WIDEST = 1 / 16, 16
+"""Of a side: how large a place is that is looked at; and pixels at most."""
 
 NOISE, LEVELS = 0.02, 4.0
 """A contrast that does not count: this part of the whole picture's, and 2 levels squared."""
@@ -56,17 +56,18 @@ GAINS = 0.6, 1.6
 def differences(
     a: Details, b: Details, short_sides: Numbers, at: Aligned, enough: float
 ) -> NDArray[np.float32]:
-    """How much pairs (n, 256, 256) differ where they do most: 0 not at all, 1 wholly.
+    """How much pairs (n, side, side) differ where they do most: 0 not at all, 1 wholly.
 
     `short_sides`: how many pixels the smaller of each two has. What is up to `enough` may be less
     yet if one were laid over the other better.
     """
     other_way = at.other_way[:, None, None]
     moving, fixed = np.where(other_way, b, a), np.where(other_way, a, b)
-    sides = SIDES[np.searchsorted(SIDES, short_sides / SPARE, side="right") - 1]
-    sides = np.where(short_sides / SPARE < SIDES[0], SIDES[0], sides)
+    usable = SIDES[a.shape[1] >= SIDES]
+    sides = usable[np.searchsorted(usable, short_sides / SPARE, side="right") - 1]
+    sides = np.where(short_sides / SPARE < usable[0], usable[0], sides)
     placements = at.placements.copy()
-    for step in STEPS:
+    for step in STEPS if a.shape[1] < LARGE else (*STEPS, LAST):
         _place(moving, fixed, placements, step, np.flatnonzero(sides >= step))
     found = np.zeros(len(a), np.float32)
     looked_at = np.flatnonzero(short_sides >= SIDES[0])  # the others have no detail
@@ -101,7 +102,7 @@ def _largest(moving: Grey, fixed: Grey, placement: Grey, side: int, enough: floa
     if min(moved.shape) < SIDES[0] / 2:
         return 0.0
     moved, seen = _as_sharp(_blurred(moved), _blurred(seen))
-    window = max(4, round(side * WINDOW))
+    window = max(4, min(WIDEST, round(side * WINDOW)))
     differ = _unexplained(_as_bright(moved, seen), seen, window)
     if differ <= enough:
         return differ

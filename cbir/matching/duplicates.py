@@ -128,7 +128,7 @@ def find_duplicates(
         ordered = [number for number in marked.tolist() if number in single]
         ordered.sort(key=lambda number: looked.photos[number][0].order)
         with progress("comparing closely") as told:
-            likeness = _likeness(how, spool, looked.details(detail_spool))
+            likeness = _likeness(how, spool, looked.details(detail_spool, source, settings))
             numbers = np.array(ordered, np.intp)
             groups = grouped(likeness, numbers, lambda done: told(done, len(numbers)))
     found = _copies(groups, looked.photos, how.transforms)

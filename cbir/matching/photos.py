@@ -4,15 +4,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import isqrt
 
 from cbir.downloads import is_url
 from cbir.errors import BadPicture
-from cbir.images import read_header
+from cbir.images import decode, read_header
 from cbir.images.frames import has_more_frames
-from cbir.matching.details import DETAIL, Detailed
+from cbir.matching.details import DETAIL, LARGE, Detailed
 from cbir.matching.spool import Spool
 from cbir.pipeline import Described, Progress, Settings, describe
-from cbir.types import Failure, Fetched, Picture, Source
+from cbir.types import Failure, Fetched, Image, Picture, Source
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,16 @@ class Looked:
 
     failures: list[Failure] = field(default_factory=list)
 
-    def details(self, spool: Spool) -> Detailed:
-        sides = {number: min(some[0].width, some[0].height) for number, some in self.photos.items()}
-        return Detailed(spool, {number: self.places[number] for number in self.photos}, sides)
+    def details(self, spool: Spool, source: Source, settings: Settings) -> Detailed:
+        firsts = {number: some[0] for number, some in self.photos.items()}
+
+        def read(number: int) -> Image:
+            data = source.read(Picture(firsts[number].id, ""))
+            return decode(data, LARGE, max_pixels=settings.max_pixels)
+
+        places = {number: self.places[number] for number in firsts}
+        pixels = {number: isqrt(one.width * one.height) for number, one in firsts.items()}
+        return Detailed(spool, places, pixels, read)
 
 
 def look_closer(
