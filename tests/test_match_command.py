@@ -360,6 +360,21 @@ def test_a_failing_row_is_reported_and_the_rest_goes_on(match: Match, server: We
     assert lines("f.csv") == lines("failures.csv")
 
 
+def test_failures_of_both_sides_are_told_apart(match: Match) -> None:
+    for side in "ab":
+        Path(side).mkdir()
+        listed(Path(side, "list.csv"), ["path"], ["../photos/a.jpg"], ["gone.jpg"])
+    flags = ["-d", "hsv", "--allow-local"]
+    assert match("a/list.csv", "b/list.csv", *flags).returncode == 1
+    where = [["gone.jpg", f"it is not there (list-{n}, row 2)"] for n in (1, 2)]
+    assert lines("failures.csv")[1:] == where
+    listed(Path("b/list.csv"), ["path"], ["gone.jpg"])
+    assert match("a/list.csv", "b/list.csv", *flags).returncode == 2
+    assert lines("failures.csv")[1:] == [
+        ["gone.jpg", f"it is not there (list-{n}, row {row})"] for n, row in ((1, 2), (2, 1))
+    ]
+
+
 def test_columns_that_are_no_cells(match: Match) -> None:
     """Lists are left out, and said to be; bytes are refused before any work."""
     parquet.write_table(

@@ -202,6 +202,42 @@ def test_pages_of_one_frame_are_no_copies(tmp_path: Path) -> None:
     assert turned == [*groups, ["09.png", "09-mirrored.jpg"]]
 
 
+def price_list(seed: int) -> Image:
+    """A page of 20 lines, on which only the small numbers are its own."""
+    random, image = np.random.default_rng(seed), np.full((1600, 1130, 3), 255, np.uint8)
+    for row in range(20):
+        top = 160 + 70 * row
+        words = " ".join(WORDS.split()[row % 9 : row % 9 + 5])
+        cv2.putText(image, words, (90, top), 0, 0.8, (40, 40, 40), 2, cv2.LINE_AA)
+        price = f"{random.integers(10, 99)}.{random.integers(10, 99)}"
+        cv2.putText(image, price, (900, top), 0, 0.8, (40, 40, 40), 2, cv2.LINE_AA)
+    return image
+
+
+def test_pages_of_small_text_are_no_copies(tmp_path: Path) -> None:
+    """At 256 pixels some of them hardly differ; so they are read once more, for 512."""
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    images = [price_list(seed) for seed in range(6)]
+    pairs = [(a, b) for b in range(6) for a in range(b)]
+    assert min(differ(images[a], images[b]) for a, b in pairs) < DIFFERENT
+    for number, image in enumerate(images):
+        (folder / f"{number}.png").write_bytes(encoded(image, ".png"))
+        (folder / f"{number}-half.jpg").write_bytes(scaled(image, 0.5, 70))
+    groups = [[f"{number}.png", f"{number}-half.jpg"] for number in range(6)]
+    assert sorted(names(found_in(folder, tmp_path))) == groups
+
+
+def test_banners_have_the_pixels_of_their_area(tmp_path: Path) -> None:
+    folder = tmp_path / "banners"
+    folder.mkdir()
+    for number, words in enumerate(["SUMMER SALE", "WINTER SALE", "Free shipping today"]):
+        image = np.full((30, 1000, 3), (30, 90, 200), np.uint8)
+        cv2.putText(image, words, (300, 22), 0, 0.7, (255, 255, 255), 2, cv2.LINE_AA)
+        (folder / f"{number}.png").write_bytes(encoded(image, ".png"))
+    assert found_in(folder, tmp_path).groups == []
+
+
 def names(found: Duplicates) -> list[list[str]]:
     return [[copy.photo.id for copy in group] for group in found.groups]
 

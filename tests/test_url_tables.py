@@ -20,7 +20,7 @@ from cbir.errors import BadPicture
 from cbir.evaluation.collecting import collect
 from cbir.pipeline import Described, Settings, describe
 from cbir.recipe import parse
-from cbir.sources import Table, id_of, open_dataset
+from cbir.sources import Table, open_dataset
 from cbir.store import Store
 from cbir.types import Failure, Picture
 from cbir.vector_index import VectorIndex
@@ -69,10 +69,11 @@ def test_paths_and_urls_are_pictures_of_one_table(
     source.close()
 
 
-def test_every_row_has_an_id() -> None:
-    assert id_of("./a//b.jpg") == "a/b.jpg"
-    assert id_of(" https://me:secret@shop.example/a.jpg ") == "https://shop.example/a.jpg"
-    assert id_of("https://shop.example/a/../b.jpg") == "https://shop.example/a/../b.jpg"
+def test_every_row_has_an_id(tmp_path: Path) -> None:
+    source = Table(tmp_path / "list.csv")
+    assert source.id_of("./a//b.jpg") == "a/b.jpg"
+    assert source.id_of(" https://me:secret@shop.example/a.jpg ") == "https://shop.example/a.jpg"
+    assert source.id_of("https://shop.example/a/../b.jpg") == "https://shop.example/a/../b.jpg"
 
 
 def test_credentials_are_used_and_not_shown(server: WebServer, tmp_path: Path) -> None:

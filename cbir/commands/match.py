@@ -135,7 +135,7 @@ def _match(args: Namespace, terminal: Terminal) -> int:
     given = _given(args)
     recipe = _recipe(args.descriptor, given)
     wanted = nearness(args.distance or recipe.distance, args.threshold, args.min_similarity)
-    names = apart(given[0].name, given[1].name)
+    names = given[0].name, given[1].name
     fields = given[0].fields.column_names, given[1].fields.column_names
     columns = joined.columns(names, fields, wanted.measure)
     if args.columns:
@@ -177,7 +177,7 @@ def _given(args: Namespace) -> tuple[Named, Named]:
         if len(values) > 2:
             raise Usage(f"{flag} is given once, or once for A and once for B")
     web = options.web(args)
-    return (
+    return apart(
         named(args.left, web, delimiter[0], column[0]),
         named(args.right, web, delimiter[-1], column[-1]),
     )
@@ -236,7 +236,11 @@ def _described(
         sides, failed = [], set[Failure]()
         for side in given:
             with terminal.progress(f"describing {side.name}") as progress:
-                made = described(side, recipe, settings, store, progress)
+                try:
+                    made = described(side, recipe, settings, store, progress)
+                except NoneDescribed as error:
+                    error.failures = sorted({*error.failures, *failed})
+                    raise
             _finish(args, terminal, store, side, [picture.id for picture in made.walked])
             sides.append(made.side)
             failed.update(made.failures)

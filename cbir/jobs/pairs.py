@@ -62,7 +62,10 @@ def match(
     [('hat-tan_query', 'hat-tan_3'), ('umbrella-mustard_query', 'umbrella-mustard_2')]
     """
     web = Web(allow_local=allow_local)
-    given = [naming.named(str(side), web, delimiter, image_column) for side in (a, b)]
+    given = naming.apart(
+        naming.named(str(a), web, delimiter, image_column),
+        naming.named(str(b), web, delimiter, image_column),
+    )
     spec = descriptor or next((side.spec for side in given if side.spec is not None), None)
     if spec is None:
         raise BadSpec("neither side has vectors yet; name a descriptor, such as mobilenet")
@@ -72,7 +75,7 @@ def match(
         made = [_described(side, recipe, store) for side in both]
     left, right = (one.side for one in made)
     found = match_sides(left, right, near.distance, near.within, top, mutual)
-    names = naming.apart(left.name, right.name)
+    names = left.name, right.name
     fields = left.fields, right.fields
     chosen = joined.columns(names, (fields[0].column_names, fields[1].column_names), near.measure)
     if columns:

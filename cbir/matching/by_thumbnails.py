@@ -13,7 +13,7 @@ from cbir.images.transforms import ORIGINAL
 from cbir.matching import tangents
 from cbir.matching.aligning import SIDE, Aligned, Images, aligned
 from cbir.matching.details import LARGE, Detailed
-from cbir.matching.differing import SPARE, differences
+from cbir.matching.differing import LARGE_SPARE, differences
 from cbir.matching.likeness import Pairs
 from cbir.matching.spool import Numbers, Spool
 from cbir.matching.tangents import Tangents, tangents_of
@@ -49,10 +49,10 @@ screenshots, slides, letters, forms, invoices and captions that are near by thum
 pages with one large heading or price, in which some differ in a digit, 98% do
 (benchmarks/figures.py)."""
 
-SURE, LARGELY = 0.15, 0.5
+SURE, LARGELY = 0.1, 0.4
 """Pages of small text may differ little. So what is above the first is looked at once more, twice
-as large if it has so many pixels, and may then differ by the second: of photos 98% are below the
-first; of price lists and account statements, of which nothing but the numbers differ, none."""
+as large if it has so many pixels, and may then differ by the second. Of copies of photos 93% are
+below the first; of price lists and account statements, of which only numbers differ, none."""
 
 MOST_CLOSELY = 16
 """How many of the nearest that thumbnails found for a picture are looked at closely."""
@@ -116,15 +116,20 @@ class ByThumbnails:
             at = aligned.chosen(piece)
             differ = differences(asked, found, pixels, at, self.different)
             unsure = np.flatnonzero(
-                (differ > SURE) & (differ <= self.different) & (pixels >= SPARE * LARGE)
+                (differ > SURE) & (differ <= self.different) & (pixels >= LARGE_SPARE * LARGE)
             )
             for place in unsure[:, None]:
                 one = self._largely(details, some.chosen(place), pixels[place], at.chosen(place))
                 differ[place] = np.where(one > LARGELY, one, differ[place])
             return differ
 
-        differ = _in_threads(differing, _pieces(len(few), CLOSELY_AT_ONCE))
-        return pairs.chosen(np.concatenate([np.zeros(0), *differ]) <= self.different)
+        parts = _in_threads(differing, _pieces(len(few), CLOSELY_AT_ONCE))
+        differ = np.concatenate([np.zeros(0), *parts])
+        # A page is rather a copy of what it differs least from, than of what thumbnails call near.
+        least = np.full(pairs.asked.max(initial=-1) + 1, np.inf)
+        np.minimum.at(least, pairs.asked, differ)
+        near_least = differ <= np.maximum(SURE, 2 * least[pairs.asked])
+        return pairs.chosen((differ <= self.different) & near_least)
 
     def _largely(
         self, details: Detailed, pair: Pairs, pixels: Numbers, at: Aligned

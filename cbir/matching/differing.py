@@ -21,7 +21,8 @@ SIDES = np.array([32, 48, 64, 96, 128, 192, SIDE, LARGE])
 """Pictures are compared at the largest of these for which the smaller one has pixels to spare, or
 at the first; with fewer than that, they are not compared."""
 
-SPARE = 1.5
+SPARE, LARGE_SPARE = 1.5, 1.2
+"""How many times its pixels; fewer for the largest, which is for what is unsure."""
 
 STEPS, LAST = (32, 64), 128
 """At these sides one is laid over the other, at the last only if it might help."""
@@ -54,23 +55,23 @@ GAINS = 0.6, 1.6
 
 
 def differences(
-    a: Details, b: Details, short_sides: Numbers, at: Aligned, enough: float
+    a: Details, b: Details, pixels: Numbers, at: Aligned, enough: float
 ) -> NDArray[np.float32]:
     """How much pairs (n, side, side) differ where they do most: 0 not at all, 1 wholly.
 
-    `short_sides`: how many pixels the smaller of each two has. What is up to `enough` may be less
-    yet if one were laid over the other better.
+    `pixels`: of a side of the smaller of each two, if it were a square. What is up to `enough` may
+    be less yet if one were laid over the other better.
     """
     other_way = at.other_way[:, None, None]
     moving, fixed = np.where(other_way, b, a), np.where(other_way, a, b)
-    usable = SIDES[a.shape[1] >= SIDES]
-    sides = usable[np.searchsorted(usable, short_sides / SPARE, side="right") - 1]
-    sides = np.where(short_sides / SPARE < usable[0], usable[0], sides)
+    usable, spare = SIDES[a.shape[1] >= SIDES], SPARE if a.shape[1] < LARGE else LARGE_SPARE
+    places = np.searchsorted(usable, pixels / spare, side="right") - 1
+    sides = usable[np.maximum(places, 0)]
     placements = at.placements.copy()
     for step in STEPS if a.shape[1] < LARGE else (*STEPS, LAST):
         _place(moving, fixed, placements, step, np.flatnonzero(sides >= step))
     found = np.zeros(len(a), np.float32)
-    looked_at = np.flatnonzero(short_sides >= SIDES[0])  # the others have no detail
+    looked_at = np.flatnonzero(pixels >= SIDES[0])  # the others have no detail
     for pair in looked_at:
         found[pair] = _largest(moving[pair], fixed[pair], placements[pair], sides[pair], enough)
     unsure = np.flatnonzero((found > enough) & (found <= CLEAR) & (sides >= LAST))

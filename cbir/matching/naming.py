@@ -3,7 +3,7 @@
 import os
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from cbir.downloads import Web
 from cbir.errors import BadSource
 from cbir.files import readable
 from cbir.matching import features
-from cbir.sources import FetchedOnce, Folder, Table, id_of, open_dataset, why_empty
+from cbir.sources import FetchedOnce, Folder, Table, open_dataset, why_empty
 from cbir.tables import left_out
 from cbir.vector_index import VectorIndex
 from cbir.vector_index.reading import is_index
@@ -74,9 +74,11 @@ def named(
     return _of_folder(text, source) if isinstance(source, Folder) else _of_table(text, source)
 
 
-def apart(left: str, right: str) -> tuple[str, str]:
-    """The names of two sides, told apart where they are the same."""
-    return (left, right) if left != right else (f"{left}-1", f"{right}-2")
+def apart(left: Named, right: Named) -> tuple[Named, Named]:
+    """Two sides with names that tell them apart."""
+    if left.name != right.name:
+        return left, right
+    return replace(left, name=f"{left.name}-1"), replace(right, name=f"{right.name}-2")
 
 
 def _of_table(text: str, source: Table) -> Named:
@@ -85,7 +87,7 @@ def _of_table(text: str, source: Table) -> Named:
     # As a dictionary, because rows may repeat a name a million times.
     column = column.dictionary_encode().unify_dictionaries().combine_chunks()
     numbers = column.indices.fill_null(NONE).to_numpy(zero_copy_only=False)
-    ids = [id_of(name) if name else "" for name in column.dictionary.to_pylist()]
+    ids = [source.id_of(name) for name in column.dictionary.to_pylist()]
     no_fields = left_out(fields)
     return Named(
         *(text, _stem(text), fields, ids, numbers, source),

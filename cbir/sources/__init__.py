@@ -10,7 +10,7 @@ from cbir.sources.drawings import is_drawing
 from cbir.sources.fetched_once import FetchedOnce, Waiting, fetched_once
 from cbir.sources.files import Files
 from cbir.sources.folder import Folder, leads_out, why_empty
-from cbir.sources.table import Table, id_of
+from cbir.sources.table import Table
 from cbir.tables import SUFFIXES, is_table
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Table",
     "Waiting",
     "fetched_once",
-    "id_of",
     "is_drawing",
     "leads_out",
     "open_dataset",

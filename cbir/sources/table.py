@@ -56,17 +56,25 @@ class Table:
     def picture_column(self, table: "pa.Table") -> str:
         """Which column names the pictures; BadSource if none does."""
         found = picture_column(table, self.image_column)
-        if self.image_column is None and (is_url(found) or found.lower().endswith(ENDINGS)):
+        if self.image_column is None and self._is_picture(table, found):
             raise BadSource(
                 f"the first line of {self.path} names a picture, {found[:80]}; write a header "
                 "above it, such as path"
             )
         return found
 
+    def _is_picture(self, table: "pa.Table", header: str) -> bool:
+        """Whether what should be a header is a picture's name, as those below it are."""
+        if is_url(header):
+            first = table.column(header)[0].as_py()
+            return isinstance(first, str) and is_url(first.strip())
+        return header.lower().endswith(ENDINGS) and os.path.lexists(os.path.join(self.root, header))
+
     def pictures(self) -> Iterator[Picture]:
         """Each named picture once, sorted by id. Those at URLs have no stamp yet."""
         self.failures, self._urls = [], {}
-        names = {id_of(name): name for name in reversed(self._names()) if name}
+        names = {self.id_of(name): name for name in reversed(self._names()) if name}
+        names.pop("", None)
         self._urls = {id: name.strip() for id, name in names.items() if is_url(id)}
         for id in sorted(names):
             if id in self._urls:
@@ -121,18 +129,22 @@ class Table:
         distinct: list[str | None] = column.unique().to_pylist()
         return distinct
 
+    def id_of(self, cell: str | None) -> str:
+        """The id of the picture that a cell names; nothing if it names none.
+
+        Blanks around a name don't count, unless a file has them. User and password of a URL are no
+        part of it.
+        """
+        name = (cell or "").strip()
+        if not name:
+            return ""
+        if is_url(name):
+            return without_credentials(name)
+        if name != cell and os.path.lexists(os.path.join(self.root, cell or "")):
+            name = cell or ""
+        return posixpath.normpath(name)
+
     def _path(self, id: str) -> str:
-        """Where a picture is: without the blanks around its name, if it is not there with them."""
-        bare = id.strip()
-        if bare != id and not os.path.lexists(os.path.join(self.root, id)):
-            id = bare
         if leads_out(id) and not self.web.allow_local:
             raise BadPicture("it lies outside the table's folder; --allow-local allows that")
         return os.path.join(self.root, id)
-
-
-def id_of(name: str) -> str:
-    """The id of the picture that a cell names. User and password of a URL are no part of it."""
-    if is_url(name.strip()):
-        return without_credentials(name.strip())
-    return posixpath.normpath(name)

@@ -63,10 +63,10 @@ def picture_column(table: "pa.Table", name: str | None = None) -> str:
 
     pandas stores an index of its own behind the columns, which is not meant.
     """
-    everything = all_columns(table)
-    names = [some for some in everything if not some.startswith(PANDAS_INDEX)]
+    everything, cells = all_columns(table), table.column_names
+    names = [some for some in cells if not some.startswith(PANDAS_INDEX)]
     try:
-        (found,) = chosen(everything, [name]) if name is not None else (names or everything)[-1:]
+        (found,) = chosen(everything, [name]) if name is not None else (names or cells)[-1:]
     except Wrong as error:
         raise BadSource(str(error)) from error
     if found not in table.column_names:
