@@ -9,6 +9,7 @@ On the photos in ../shared and the sample set; minutes each.
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from math import isqrt
 from typing import NamedTuple
 
 import cv2
@@ -41,7 +42,7 @@ class Seen(NamedTuple):
 
     thumbnail: NDArray[np.float32]
     detail: NDArray[np.float32]
-    short_side: int
+    pixels: int
 
 
 def seen(data: bytes) -> Seen:
@@ -51,7 +52,7 @@ def seen(data: bytes) -> Seen:
     return Seen(
         THUMBNAIL.prepare(small).reshape(SIDE, SIDE, 3),
         DETAIL.prepare(larger).reshape(details.SIDE, details.SIDE).astype(np.float32),
-        min(whole.shape[:2]),
+        isqrt(whole.shape[0] * whole.shape[1]),
     )
 
 
@@ -116,9 +117,7 @@ def judged(pairs: Sequence[tuple[Seen, Seen]]) -> tuple[NDArray, NDArray]:
         at = aligned(
             np.stack([one.thumbnail for one in a]), np.stack([one.thumbnail for one in b]), WITHIN
         )
-        sides = np.array(
-            [min(one.short_side, two.short_side) for one, two in zip(a, b, strict=True)]
-        )
+        sides = np.array([min(one.pixels, two.pixels) for one, two in zip(a, b, strict=True)])
         both = (np.stack([one.detail for one in some]) for some in (a, b))
         far.append(at.distances)
         differ.append(differences(*both, sides, at, DIFFERENT))
