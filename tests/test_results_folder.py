@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,52 @@ def test_a_kill_leaves_the_results_as_they_were(home: Path, run: Run) -> None:
     assert done.returncode == 0
     assert run(*COMPARE, "hsv", cwd=home).returncode == 0
     assert not list((home / OUT).glob(".filling-*"))
+
+
+KILLED = """
+import os, signal, sys
+from cbir.__main__ import main
+from cbir.evaluation import results
+
+move, left = os.replace, int(sys.argv[1])
+
+def replace(path, place):
+    global left
+    if ".replacing-" in str(path):
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+    move(path, place)
+
+rmtree = results.shutil.rmtree
+results.shutil.rmtree = lambda path, **more: (
+    os.kill(os.getpid(), signal.SIGKILL) if ".replacing-" in str(path) else rmtree(path, **more)
+)
+results.os.replace = replace
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("moved", [0, 3, 1000])
+def test_a_kill_while_they_are_put_in_place_is_mended(home: Path, run: Run, moved: int) -> None:
+    """Whoever comes next, to read them or to write others, finds the new ones whole."""
+    assert run(*COMPARE, "hsv", cwd=home).returncode == 0
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = [*COMPARE, "hsv", "hsv-regions"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(moved), *arguments], cwd=home, env=env
+    )
+    assert killed.returncode == -signal.SIGKILL
+    shutil.copytree(home / OUT, home / "other")
+    assert run("compare", "--from-runs", OUT, "--out", "again", cwd=home).returncode == 0
+    expected = files(home / OUT)
+    assert not [name for name in expected if name.startswith(".")]
+    assert {name for name in expected if name.startswith("runs/")} == {
+        "runs/hsv-chi2.trec",
+        "runs/hsv-regions-chi2.trec",
+    }
+    assert run(*arguments, "--out", "other", cwd=home).returncode == 0
+    assert files(home / "other").keys() == expected.keys()
 
 
 def test_two_at_once_do_not_mix(home: Path, run: Run) -> None:

@@ -19,6 +19,7 @@ from cbir.evaluation.ranking import Ranking
 from cbir.evaluation.record import Entry, Record, read_record
 from cbir.evaluation.relevance import Relevance
 from cbir.evaluation.report import Comparison, System
+from cbir.evaluation.results import settle
 from cbir.evaluation.saved_runs import SavedRun, qrels_of, read_runs, relevance_of_runs
 from cbir.evaluation.scoring import ALWAYS, TOP, Scored, means, values_of, with_intervals
 from cbir.evaluation.verdicts import chance, left_out, told
@@ -34,6 +35,7 @@ def compare_runs(question: Question, folder: Path, progress: Progress) -> Answer
     Right is what `question.labels` says, else the folder's qrels. `question.dataset`, which may be
     empty, is where the pictures to show are.
     """
+    settle(folder)
     record = read_record(folder)
     before = record.metrics if record else ()
     metrics = tuple(dict.fromkeys([*ALWAYS, *before, *question.metrics]))

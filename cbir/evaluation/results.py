@@ -1,7 +1,8 @@
 """The folder of a comparison: filled aside and then put in place, by one run at a time.
 
 Whatever happens meanwhile, the folder holds the results of one comparison, or none; and never is a
-file replaced that no comparison has written.
+file replaced that no comparison has written. What a killed run had begun to put in place, the next
+one puts there first.
 """
 
 import os
@@ -25,6 +26,8 @@ REPORT = ("summary.csv", "per_query.csv", "significance.csv", "report.md", "repo
 FILES = (*REPORT, "qrels.trec", record.NAME)
 FOLDERS = ("runs", "cutoffs")
 ASIDE = ".filling-"
+PLACING, REPLACING = ".placing-", ".replacing-"
+"""Full by then: to be put in place beside what there is, or instead of the comparison there."""
 
 
 @contextmanager
@@ -41,9 +44,7 @@ def filling(out: Path, runs: Sequence[str] = ()) -> Iterator[Path]:
                 raise BadOutput(f"{path} is not of a comparison here; give --out another folder")
         with _aside(out) as folder:
             yield folder
-            if before:
-                _forget(out, before)
-            _put_in_place(folder, out)
+            _put_in_place(folder, out, REPLACING)
 
 
 @contextmanager
@@ -61,7 +62,14 @@ def reporting(out: Path, told: Path) -> Iterator[Path]:
             if same and before:
                 (folder / "qrels.trec").unlink(missing_ok=True)
                 (folder / record.NAME).unlink(missing_ok=True)
-            _put_in_place(folder, out)
+            _put_in_place(folder, out, PLACING)
+
+
+def settle(out: Path) -> None:
+    """Ends what a killed run had begun to put in place there, if it can be ended now."""
+    if any(out.glob(f"{PLACING}*")) or any(out.glob(f"{REPLACING}*")):
+        with suppress(BadOutput, BadSource), _held(out):
+            pass
 
 
 @contextmanager
@@ -84,6 +92,9 @@ def _held(out: Path) -> Iterator[None]:
                 ) from error
             except OSError:  # some network disks know no locks
                 pass
+        for prefix in (PLACING, REPLACING):
+            for ready in out.glob(f"{prefix}*"):
+                _move(ready, out)
         yield
     finally:
         with suppress(OSError):  # there are results
@@ -123,19 +134,33 @@ def _aside(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _put_in_place(folder: Path, out: Path) -> None:
-    """Every file of one folder in the other; the record last, so that it never says too much."""
+def _put_in_place(folder: Path, out: Path, prefix: str) -> None:
+    """Every file of one folder in the other, from then on whatever happens."""
+    ready = out / f"{prefix}{folder.name.removeprefix(ASIDE)}"
+    try:
+        folder.rename(ready)
+    except OSError as error:
+        raise BadOutput(f"can't write to {out}: {why_no_output(error)}") from error
+    _move(ready, out)
+
+
+def _move(ready: Path, out: Path) -> None:
+    """The record last, so that it never says too much; gone on with wherever it was ended."""
     files = sorted(
-        (path for path in folder.rglob("*") if path.is_file()),
+        (path for path in ready.rglob("*") if path.is_file()),
         key=lambda path: path.name == record.NAME,
     )
+    before = record.read_record(out)
+    if before and files and ready.name.startswith(REPLACING):  # with no files left, it is the new
+        _forget(out, before)
     try:
         for path in files:
-            place = out / path.relative_to(folder)
+            place = out / path.relative_to(ready)
             place.parent.mkdir(exist_ok=True)
             os.replace(path, place)
     except OSError as error:
         raise BadOutput(f"can't write to {out}: {why_no_output(error)}") from error
+    shutil.rmtree(ready, ignore_errors=True)
 
 
 def _forget(out: Path, before: Record) -> None:
