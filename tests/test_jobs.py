@@ -130,7 +130,7 @@ def test_only_pictures_on_white(tmp_path: Path) -> None:
     assert sorted(hit.item for hit in found) == ["item1", "item3"]
     for number in (1, 3):
         (folder / f"item{number}.png").unlink()
-    with pytest.raises(BadSource, match="none of the pictures"):
+    with pytest.raises(BadSource, match="none of the 2 pictures has a white background"):
         visual_search(folder, photo, white_background=True)
 
 

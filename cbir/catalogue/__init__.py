@@ -11,6 +11,7 @@
 
 from cbir.catalogue.aggregates import AGGREGATES, item_distances
 from cbir.catalogue.catalogue import Catalogue
+from cbir.catalogue.described import Described, Wanted, describe
 from cbir.catalogue.similar import Similar, fit, nearest_pictures, similar
 from cbir.catalogue.visual_search import ItemHit, restricted, visual_search
 from cbir.items import item_rule
@@ -18,8 +19,11 @@ from cbir.items import item_rule
 __all__ = [
     "AGGREGATES",
     "Catalogue",
+    "Described",
     "ItemHit",
     "Similar",
+    "Wanted",
+    "describe",
     "fit",
     "item_distances",
     "item_rule",

@@ -1,24 +1,19 @@
 """What the commands about items share: their flags, and the way from a data set to its items."""
 
 from argparse import Namespace
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from cbir import distances
-from cbir.catalogue import Catalogue, restricted
-from cbir.catalogue.remembered import white_bordered, with_transforms
-from cbir.catalogue.with_items import WithItems
+from cbir import catalogue, distances
+from cbir.catalogue import Described, Wanted
 from cbir.commands import options
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal
-from cbir.errors import BadSource
-from cbir.images.transforms import ORIGINAL, TRANSFORMS
+from cbir.images.transforms import TRANSFORMS
 from cbir.items import item_rule
-from cbir.pipeline import Gathered, Settings, gather
+from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
-from cbir.sources import Folder, Table, fetched_once, why_empty
-from cbir.types import Failure
-from cbir.vector_index import VectorIndex
+from cbir.sources import Folder, Table
 
 AUGMENTED = tuple(TRANSFORMS)
 
@@ -76,13 +71,6 @@ def settings_of(args: Namespace, terminal: Terminal) -> Settings:
     )
 
 
-class Described(NamedTuple):
-    """A data set by its items, and the pictures that were left out."""
-
-    catalogue: Catalogue
-    failures: list[Failure]
-
-
 def describe(
     args: Namespace,
     terminal: Terminal,
@@ -91,47 +79,24 @@ def describe(
     augment: bool | None = False,
     white: bool = False,
 ) -> Described:
-    """Describes all pictures of a data set, as far as the store does not have them.
-
-    `augment`: mirrored and turned, too; None: if the store has them all so already. `white`: only
-    those on a white background are kept, for which pictures may be read again.
-    """
-    rule, settings = item_rule(args.item_rule), settings_of(args, terminal)
-    pictures = WithItems(fetched_once(source) if white else source, rule)
+    """The catalogue that is wanted; says what makes it another one than a person may expect."""
+    wanted = Wanted(recipe, item_rule(args.item_rule), args.distance, augment, white)
     with opened_store(args, terminal) as store, terminal.without_chatter():
-        transforms = AUGMENTED if augment else (ORIGINAL,)
-        with terminal.progress("describing") as progress:
-            made = gather(pictures, [recipe], settings, store, transforms, progress)
-        if store is not None and pictures.complete:
-            finish_store(store, args, terminal, pictures.origin, pictures.walked)
-        index = _some(made, args, source)
-        if augment is None:
-            turned = with_transforms(index, pictures, recipe, settings, store)
-            if turned is not None:
-                index = turned
-                terminal.note(
-                    "pictures are looked at mirrored and turned, too: the store has them so "
-                    "(--no-augment: only as they are)"
-                )
-        if white:
-            ids = index.pictures
-            with terminal.progress("looking for white backgrounds") as progress:
-                kept = white_bordered(pictures, ids, recipe, settings, store, progress)
-            if not kept:
-                raise BadSource(f"none of the {len(ids)} pictures has a white background")
-            terminal.note(f"searching those of the {len(ids)} pictures on white: {len(kept)}")
-            index = restricted(index, kept)
-    return Described(Catalogue(index, rule, args.distance), made.failures)
 
+        def finish(origin: str, ids: Sequence[str]) -> None:
+            if store is not None:
+                finish_store(store, args, terminal, origin, ids)
 
-def _some(made: Gathered, args: Namespace, source: object) -> VectorIndex:
-    """The index, if there is anything in it."""
-    (index,) = made.indexes
-    if len(index):
-        return index
-    if not made.failures:
-        raise BadSource(f"nothing to compare in {args.dataset}: {why_empty(source)}")
-    first = made.failures[0]
-    raise BadSource(
-        f"nothing to compare in {args.dataset}: every picture failed ({first.id}: {first.reason})"
-    )
+        settings = settings_of(args, terminal)
+        made = catalogue.describe(
+            args.dataset, source, wanted, settings, store, finish, terminal.progress
+        )
+    if made.from_store:
+        terminal.note(
+            "pictures are looked at mirrored and turned, too: the store has them so "
+            "(--no-augment: only as they are)"
+        )
+    if white:
+        on_white = len(made.catalogue.pictures)
+        terminal.note(f"searching those of the {made.count} pictures on white: {on_white}")
+    return made

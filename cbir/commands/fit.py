@@ -58,7 +58,8 @@ def _fit(args: Namespace, terminal: Terminal) -> int:
     out = _out(args.out) or model_file.default_path(source.origin, recipe.slug, args.format)
     model_file.check_place(out, args.format)
     failures.check_place_of(args, {out})
-    catalogue, failed = catalogues.describe(args, terminal, source, recipe, args.augment)
+    made = catalogues.describe(args, terminal, source, recipe, args.augment)
+    catalogue, failed = made.catalogue, made.failures
     made_by = _made_by(args, catalogue)
     fitted = fit(catalogue, args.aggregate, args.number)
     with terminal.progress("comparing items") as told:

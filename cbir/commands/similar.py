@@ -54,7 +54,8 @@ def _similar(args: Namespace, terminal: Terminal) -> int:
     sheets = Sheets(args, terminal)
     sheets.keep_out(source)
     failures.check_place_of(args, sheets.files)
-    catalogue, failed = catalogues.describe(args, terminal, source, recipe, args.augment)
+    made = catalogues.describe(args, terminal, source, recipe, args.augment)
+    catalogue, failed = made.catalogue, made.failures
     item = _chosen(args, terminal, catalogue) if args.item is None else args.item
     # Not from a file of `fit`: the pictures may have changed since, and the store makes this quick.
     others = similar(catalogue, item, args.aggregate, args.number)

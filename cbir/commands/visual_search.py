@@ -86,9 +86,10 @@ def _search(args: Namespace, terminal: Terminal) -> int:
     sheets = Sheets(args, terminal)
     sheets.keep_out(source)
     failures.check_place_of(args, sheets.files)
-    catalogue, failed = catalogues.describe(
+    made = catalogues.describe(
         args, terminal, source, recipe, args.augment, white=args.white_background
     )
+    catalogue, failed = made.catalogue, made.failures
     found, unusable = 0, [*photos.failures]
     with hurried(source) as near:
         for result in _searched(args, terminal, photos, recipe, catalogue):

@@ -1,7 +1,7 @@
 """A comparison from its question to its answer: describe, label, tune, score, tell."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,19 +25,11 @@ from cbir.evaluation.scoring import (
     with_intervals,
 )
 from cbir.evaluation.verdicts import chance, left_out, told
-from cbir.pipeline import Progress, Settings
+from cbir.pipeline import Settings, Told, unwatched
 from cbir.recipe import AnyRecipe
 from cbir.sources import fetched_once, open_dataset
 from cbir.store import Store
 from cbir.types import Failure, Picture, Source
-
-Watch = Callable[[str], AbstractContextManager[Progress]]
-"""Given words for a stage of the work, somebody to tell how far it is."""
-
-
-@contextmanager
-def unwatched(_: str) -> Iterator[Progress]:
-    yield lambda done, total: None
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class _Means(NamedTuple):
 
     settings: Settings
     store: Store | None
-    watch: Watch
+    watch: Told
 
 
 def compare(
@@ -72,7 +64,7 @@ def compare(
     folder: Path,
     settings: Settings | None = None,
     store: Store | None = None,
-    watch: Watch = unwatched,
+    watch: Told = unwatched,
 ) -> Answer:
     """Describes whatever the store does not have, and compares. `folder` gets the runs."""
     entries = Entries.of(question)
@@ -166,7 +158,7 @@ def _asked(
 
 
 def _scored(
-    question: Question, bench: Bench, candidates: Sequence[Candidate], watch: Watch
+    question: Question, bench: Bench, candidates: Sequence[Candidate], watch: Told
 ) -> list[Scored]:
     with watch("comparing") as progress:
         ways = question.distances, progress, question.aggregates or ("",)

@@ -39,15 +39,10 @@ def gathered(
         made = gather(source, [recipe], Settings(), kept, transforms)
         if kept is not None and source.complete:
             kept.finish(source.origin, [picture.id for picture in made.pictures])
-    check_any(made, dataset)
-    return made
-
-
-def check_any(made: Gathered, dataset: PathLike) -> None:
-    """BadSource if nothing could be described."""
     if not len(made.indexes[0]):
         first = f" ({made.failures[0].id}: {made.failures[0].reason})" if made.failures else ""
         raise BadSource(f"nothing could be described in {dataset}{first}")
+    return made
 
 
 def files_of(queries: Several) -> Files:

@@ -1,22 +1,19 @@
 """Items of a catalogue: the most similar ones of each, and those that a photo shows."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cbir import catalogue as catalogues
-from cbir.catalogue import Catalogue, ItemHit, Similar
+from cbir.catalogue import Described, ItemHit, Similar, Wanted
 from cbir.catalogue.aggregates import DEFAULT as MEAN
-from cbir.catalogue.remembered import white_bordered, with_transforms
-from cbir.catalogue.with_items import WithItems
 from cbir.downloads import Web
-from cbir.errors import BadSource
-from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.items import DEFAULT as UNDERSCORE
 from cbir.items import item_rule
-from cbir.jobs.given import PathLike, Several, check_any, described, files_of, opened
-from cbir.pipeline import Settings, gather
-from cbir.recipe import AnyRecipe, parse
-from cbir.sources import fetched_once, open_dataset
+from cbir.jobs.given import PathLike, Several, described, files_of, opened
+from cbir.pipeline import Settings
+from cbir.recipe import parse
+from cbir.sources import open_dataset
 from cbir.types import Failure
 
 
@@ -56,11 +53,9 @@ def fit(
     >>> [near.item for near in fitted.similar["bag-pink"]]
     ['teapot-pink', 'hat-tan']
     """
-    recipe = parse(descriptor)
-    catalogue, failures = _catalogue(
-        dataset, recipe, rule, distance, augment, False, store, allow_local
-    )
-    return Fitted(dict(catalogues.fit(catalogue, aggregate, number)), failures)
+    wanted = Wanted(parse(descriptor), item_rule(rule), distance, augment)
+    made = _catalogue(dataset, wanted, store, allow_local)
+    return Fitted(dict(catalogues.fit(made.catalogue, aggregate, number)), made.failures)
 
 
 def visual_search(
@@ -86,46 +81,28 @@ def visual_search(
     'mug-red'
     """
     recipe = parse(descriptor)
-    catalogue, left_out = _catalogue(
-        dataset, recipe, rule, distance, augment, white_background, store, allow_local
-    )
+    wanted = Wanted(recipe, item_rule(rule), distance, augment, white_background)
+    made = _catalogue(dataset, wanted, store, allow_local)
     photos = files_of(images)
     items: dict[str, list[ItemHit]] = {}
-    failures = [*left_out]
+    failures = [*made.failures]
     for name, found in described(photos, recipe, store):
         if isinstance(found, str):
             failures.append(Failure(name, found))
         else:
-            (items[name],) = catalogues.visual_search(catalogue, found, number)
+            (items[name],) = catalogues.visual_search(made.catalogue, found, number)
     return FoundItems(items, [*failures, *photos.failures])
 
 
 def _catalogue(
-    dataset: PathLike,
-    recipe: AnyRecipe,
-    rule: str,
-    distance: str | None,
-    augment: bool | None,
-    white: bool,
-    store: PathLike | None,
-    allow_local: bool,
-) -> tuple[Catalogue, list[Failure]]:
-    """A data set by its items, and the pictures left out; BadSource if there are none left."""
-    found = item_rule(rule)
-    dataset_source = open_dataset(os.fspath(dataset), Web(allow_local=allow_local))
-    source = WithItems(fetched_once(dataset_source) if white else dataset_source, found)
-    transforms = tuple(TRANSFORMS) if augment else (ORIGINAL,)
+    dataset: PathLike, wanted: Wanted, store: PathLike | None, allow_local: bool
+) -> Described:
+    """A data set by its items; BadSource if there is nothing in it."""
+    source = open_dataset(os.fspath(dataset), Web(allow_local=allow_local))
     with opened(store) as kept:
-        made = gather(source, [recipe], Settings(), kept, transforms)
-        if kept is not None and source.complete:
-            kept.finish(source.origin, source.walked)
-        check_any(made, dataset)
-        (index,) = made.indexes
-        if augment is None:
-            index = with_transforms(index, source, recipe, Settings(), kept) or index
-        if white:
-            on_white = white_bordered(source, index.pictures, recipe, Settings(), kept)
-            if not on_white:
-                raise BadSource(f"none of the pictures in {dataset} has a white background")
-            index = catalogues.restricted(index, on_white)
-    return Catalogue(index, found, distance), made.failures
+
+        def finish(origin: str, ids: Sequence[str]) -> None:
+            if kept is not None:
+                kept.finish(origin, ids)
+
+        return catalogues.describe(str(dataset), source, wanted, Settings(), kept, finish)

@@ -1,7 +1,7 @@
 """The same picture several times in one source: same bytes, or nearly the same once described."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +16,10 @@ from cbir.matching.grouping import Group, grouped, having_copies
 from cbir.matching.likeness import Likeness
 from cbir.matching.photos import Photo, files_of, look_closer
 from cbir.matching.spool import Spool
-from cbir.pipeline import Described, Progress, Settings, describe
+from cbir.pipeline import Described, Progress, Settings, Told, describe, unwatched
 from cbir.recipe import AnyRecipe
 from cbir.store import Store
 from cbir.types import Failure, Picture, Source
-
-Told = Callable[[str], AbstractContextManager[Progress]]
-"""Told what is done next, and then how far that is."""
 
 ALIGNED = "aligned"
 """What the distance of thumbnails that are laid over each other is called."""
@@ -96,7 +93,7 @@ def find_duplicates(
     settings: Settings,
     folder: Path,
     store: Store | None = None,
-    progress: Told = lambda words: nullcontext(lambda done, total: None),
+    progress: Told = unwatched,
 ) -> Duplicates:
     """Groups the copies among all pictures of a source; `folder` is where vectors wait meanwhile.
 

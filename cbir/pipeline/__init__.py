@@ -8,7 +8,7 @@ the pictures' order, whichever thread was faster.
 
 from cbir.pipeline.assembly import Described, Failed
 from cbir.pipeline.describing import describe, describe_one
-from cbir.pipeline.gathering import Gathered, Progress, gather
+from cbir.pipeline.gathering import Gathered, Progress, Told, gather, unwatched
 from cbir.pipeline.settings import Settings
 
 __all__ = [
@@ -17,7 +17,9 @@ __all__ = [
     "Gathered",
     "Progress",
     "Settings",
+    "Told",
     "describe",
     "describe_one",
     "gather",
+    "unwatched",
 ]

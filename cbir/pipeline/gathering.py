@@ -1,6 +1,7 @@
 """A whole data set at once: for each recipe an index in memory, for jobs that need all of it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,14 @@ from cbir.vector_index import VectorIndex
 
 Progress = Callable[[int, int | None], None]
 """Told how many pictures are done, and of how many."""
+
+Told = Callable[[str], AbstractContextManager[Progress]]
+"""Told what is done next, and then how far that is."""
+
+
+def unwatched(words: str) -> AbstractContextManager[Progress]:
+    """Where nobody wants to know."""
+    return nullcontext(lambda done, total: None)
 
 
 class Gathered(NamedTuple):
