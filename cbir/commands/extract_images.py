@@ -120,7 +120,7 @@ def _fetch(
     args: Namespace, manifest: Manifest, folder: Path, terminal: Terminal
 ) -> tuple[Counts, list[Failure]]:
     web = replace(options.web(args), tries=args.tries, rate=args.limit_rate)
-    new = unchanged = 0
+    unchanged = 0
     failed, saved = list[Failure](), list[str]()
 
     def left() -> str:
@@ -135,10 +135,9 @@ def _fetch(
         for number, outcome in enumerate(outcomes, 1):
             if outcome.failed:
                 failed.append(Failure(outcome.wanted.shown, outcome.failed))
-            new += outcome.new
             unchanged += not outcome.new and not outcome.failed
             progress(number, len(manifest.wanted))
-    return Counts(new, unchanged), failed
+    return Counts(len(saved), unchanged), failed
 
 
 def _folder(text: str) -> Path:

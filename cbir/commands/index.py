@@ -70,9 +70,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise Usage("--plain files have no place for the transforms of --augment; leave one away")
     paths = _paths(_index_path(args.index), recipes)
     source = open_dataset(args.dataset, options.web(args))
-    if args.failures:
-        files = {Path(f"{path}{ending}") for path in paths for ending in ("", ".vectors")}
-        lists.check_place(Path(args.failures), files)  # now, and not after the work
+    files = {Path(f"{path}{ending}") for path in paths for ending in ("", ".vectors")}
+    lists.check_place_of(args, files)  # now, and not after the work
     _check_store_place(args, paths)
     with ExitStack() as stack:
         store = stack.enter_context(opened_store(args, terminal))

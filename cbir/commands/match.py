@@ -1,30 +1,24 @@
 """Find for each picture of one table the most similar ones of another, as a table of both."""
 
-import math
-import os
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
 from cbir.commands import failures, options
+from cbir.commands.match_outputs import Outputs, add_outputs
 from cbir.commands.options import Parser, Usage
 from cbir.commands.stopping import told_when_stopped
 from cbir.commands.stores import finish_store, opened_store, without_store
 from cbir.commands.terminal import Terminal, seconds
-from cbir.errors import BadOutput, BadSource
-from cbir.files import check_ours
-from cbir.matching import joined, saving
-from cbir.matching.joined import Column
-from cbir.matching.matches import Matches, check_count, match
-from cbir.matching.matrix import BY, check_matrix, write_matrix
+from cbir.errors import BadSource
+from cbir.matching import joined
+from cbir.matching.matches import check_count, match
 from cbir.matching.naming import Named, apart, named
 from cbir.matching.nearness import ALIKE, nearness
 from cbir.matching.sides import NoneDescribed, Side, described, fetching_once
 from cbir.pipeline import Settings
 from cbir.recipe import AnyRecipe, parse
 from cbir.store import Store
-from cbir.tables import check_table, check_textual, write_table
 from cbir.types import Failure
 
 EXAMPLES = """examples:
@@ -69,7 +63,11 @@ def add_arguments(parser: Parser) -> None:
         help="what stands between the cells of A and B: a character, or tab, semicolon, … "
         "(default: what their first lines show); twice, if A and B differ",
     )
-    _add_outputs(parser)
+    add_outputs(parser)
+    options.add_web(parser)
+    options.add_max_megapixels(parser)
+    options.add_store(parser)
+    options.add_output(parser)
 
 
 def _add_nearness(parser: Parser) -> None:
@@ -101,30 +99,6 @@ def _add_nearness(parser: Parser) -> None:
     )
 
 
-def _add_outputs(parser: Parser) -> None:
-    parser.add_argument(
-        "--out",
-        default="result_similarity.tsv",
-        metavar="F",
-        help="where to write: .tsv, .csv or .parquet (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--save-features",
-        metavar="DIR",
-        help="keep vectors and fields of both sides there: _NAME_feature.h5, _NAME_fields.csv",
-    )
-    parser.add_argument(
-        "--matrix",
-        metavar="F.npy",
-        help="also write all similarities, a row of A in each row; NaN where one has no picture",
-    )
-    failures.add_failures(parser, beside="the result")
-    options.add_web(parser)
-    options.add_max_megapixels(parser)
-    options.add_store(parser)
-    options.add_output(parser)
-
-
 def run(args: Namespace, terminal: Terminal) -> int:
     with told_when_stopped("each file is whole, as it was or new", args):
         return _match(args, terminal)
@@ -142,7 +116,8 @@ def _match(args: Namespace, terminal: Terminal) -> int:
         columns = joined.chosen(columns, args.columns)
     rows = given[0].fields.num_rows, given[1].fields.num_rows
     check_count(*rows, wanted.within, args.top)
-    out = _check_places(args, given, names, columns)
+    outputs = Outputs(args, given, columns)
+    out = outputs.out
     _tell_left_out(terminal, given)
     try:
         with fetching_once(*given, out.parent) as given:
@@ -150,17 +125,12 @@ def _match(args: Namespace, terminal: Terminal) -> int:
     except NoneDescribed as error:
         listed_in = failures.listed(args, out.parent, error.failures, of=out)
         raise BadSource(f"{error}; all are listed in {listed_in}") from error
-    if args.save_features:
-        for name, side, from_where in zip(names, (left, right), given, strict=True):
-            saving.save(Path(args.save_features), name, side, recipe.spec, from_where.origin)
+    outputs.keep((left, right), recipe.spec)
     with terminal.progress("matching") as progress:
         found = match(
             *(left, right, wanted.distance, wanted.within, args.top, args.mutual, progress)
         )
-    if args.matrix:
-        with terminal.progress("writing the matrix") as progress:
-            write_matrix(Path(args.matrix), left, right, wanted.distance, progress)
-    _write(terminal, out, found, (left, right), columns)
+    outputs.write(terminal, (left, right), found, wanted.distance)
     listed_in = failures.listed(args, out.parent, failed, of=out)
     some = len(set(found.left.tolist()))
     terminal.note(
@@ -189,34 +159,6 @@ def _recipe(typed: str | None, given: tuple[Named, Named]) -> AnyRecipe:
     if typed is None and spec is None:
         raise Usage("name a descriptor, such as -d mobilenet")
     return parse(typed or spec or "")
-
-
-def _check_places(
-    args: Namespace, given: tuple[Named, Named], names: tuple[str, str], columns: Sequence[Column]
-) -> Path:
-    """What can't be written where it is to be is said now, and not after the work."""
-    if not args.out or args.out.endswith(("/", os.sep)):
-        raise Usage(f"--out {args.out!r} is not a file's name")
-    out = Path(args.out)
-    for path in (out, Path(args.matrix or out)):
-        if not path.absolute().parent.is_dir():
-            raise BadOutput(f"can't write {path}: its folder does not exist")
-    taken = {file for side in given for file in side.files}
-    if args.save_features:
-        for side in given:
-            check_textual(side.fields.schema, "--save-features keeps fields as text; leave it away")
-        sources = [side.origin for side in given]
-        taken |= saving.check_places(Path(args.save_features), names, sources)
-    if os.path.realpath(out) in map(os.path.realpath, taken):
-        raise Usage(f"--out {out} is read or written as something else; give another name")
-    check_table(out)
-    if out.suffix.lower() != ".parquet":
-        check_textual(joined.schema([side.fields for side in given], columns, as_text=True))
-    check_ours(out, BY)
-    if args.matrix:
-        check_matrix(Path(args.matrix))
-    failures.check_place_of(args, {out, *taken})
-    return out
 
 
 def _tell_left_out(terminal: Terminal, given: tuple[Named, Named]) -> None:
@@ -252,27 +194,3 @@ def _finish(
 ) -> None:
     if store is not None and side.source is not None and side.source.complete:
         finish_store(store, args, terminal, side.source.origin, ids)
-
-
-def _write(
-    terminal: Terminal,
-    out: Path,
-    found: Matches,
-    sides: tuple[Side, Side],
-    columns: Sequence[Column],
-) -> None:
-    fields = sides[0].fields, sides[1].fields
-    as_text = out.suffix.lower() != ".parquet"
-    changed = write_table(out, joined.table(found, fields, columns, as_text), by=BY)
-    if terminal.json_lines:
-        for batch in joined.table(found, fields, columns, as_text=False):
-            for record in batch.to_pylist():
-                terminal.record({name: _plain(value) for name, value in record.items()})
-    terminal.formulas(changed, "cell")
-
-
-def _plain(value: object) -> object:
-    """A value as JSON has it: dates and the like as text, and null for what is no number."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)

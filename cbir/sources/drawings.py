@@ -20,8 +20,8 @@ COMMENT = b"\xff\xfe" + (2 + len(WORDS)).to_bytes(2) + WORDS
 JFIF = b"\xff\xe0"
 
 PNG, HEADER = b"\x89PNG\r\n\x1a\n", 33
-CHUNK = b"tEXtComment\0" + WORDS
-CHUNK = (len(CHUNK) - 4).to_bytes(4) + CHUNK + zlib.crc32(CHUNK).to_bytes(4)
+NAMED = b"tEXtComment\0" + WORDS
+CHUNK = (len(NAMED) - 4).to_bytes(4) + NAMED + zlib.crc32(NAMED).to_bytes(4)
 
 WEBP = b"RIFF"
 PIECE = b"cbir" + len(WORDS).to_bytes(4, "little") + WORDS + b"\0" * (len(WORDS) % 2)
