@@ -1,12 +1,13 @@
 """The figures of accuracy that this project states, measured again.
 
-    python -m benchmarks.figures copies        duplicates.WITHIN and by_thumbnails.DIFFERENT
+    python -m benchmarks.figures copies        duplicates.WITHIN, closely.DIFFERENT
     python -m benchmarks.figures aggregates    the table of docs/catalogue.md
 
 On the photos in ../shared and the sample set; minutes each.
 """
 
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from math import isqrt
@@ -20,10 +21,11 @@ from benchmarks.measure import ROOT, SHARED
 from benchmarks.pages import PAGES
 from cbir.catalogue import AGGREGATES, Catalogue, similar
 from cbir.images import decode
-from cbir.jobs import compare, index
+from cbir.jobs import compare, duplicates, index
 from cbir.matching import details
 from cbir.matching.aligning import SIDE, aligned
-from cbir.matching.by_thumbnails import DIFFERENT, THUMBNAIL
+from cbir.matching.by_thumbnails import THUMBNAIL
+from cbir.matching.closely import DIFFERENT, SURE
 from cbir.matching.details import DETAIL
 from cbir.matching.differing import differences
 from cbir.matching.duplicates import WITHIN
@@ -33,8 +35,6 @@ from cbir.types import Image
 SHOP = ROOT / "data/dataset/shop"
 FOLDERS = [SHARED / "data/clothing", SHARED / "data/food", SHOP]
 PAIRS_AT_ONCE = 500
-NEAR = 0.006
-"""Pages that are farther apart by thumbnails are of no interest."""
 
 
 class Seen(NamedTuple):
@@ -147,17 +147,20 @@ def copies() -> None:
     usual = np.array([kind in USUAL for kind in kinds])
     print(f"the first {len(USUAL)} kinds: {(near & same)[usual].mean():.2%} are found")
     print(f"of {near.sum()} that are near by thumbnails, {(near & ~same).sum()} differ in detail")
+    print(
+        f"{(differ <= SURE)[near & usual].mean():.1%} of the first kinds differ by {SURE} at most"
+    )
+    pages()
+
+
+def pages(count: int = 40) -> None:
+    """How many pages of one frame are taken for copies of another one."""
     for kind, drawn in PAGES.items():
-        pages = [seen(encoded(page, ".png")) for page in drawn(60)]
-        some = [(one, other) for n, one in enumerate(pages) for other in pages[:n]]
-        far, differ = judged(some)
-        told = differ[far <= NEAR]
-        least = f"differ by {told.min():.2f} at least" if len(told) else "are none"
-        mistaken = ((far <= WITHIN) & (differ <= DIFFERENT)).sum()
-        print(
-            f"{kind}: of {len(some)} pairs {len(told)} are near by thumbnails; these {least}; "
-            f"{mistaken} are taken for copies"
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            for number, page in enumerate(drawn(count)):
+                cv2.imwrite(f"{folder}/{number:03}.png", cv2.cvtColor(page, cv2.COLOR_RGB2BGR))
+            taken = sum(len(group) - 1 for group in duplicates(folder).groups)
+        print(f"{kind}: of {count} pages {taken} are taken for copies")
 
 
 def aggregates(seeds: int = 50) -> None:
@@ -216,4 +219,4 @@ def _of_class(catalogue: Catalogue, aggregate: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    {"copies": copies, "aggregates": aggregates}[sys.argv[1]]()
+    {"copies": copies, "pages": pages, "aggregates": aggregates}[sys.argv[1]]()

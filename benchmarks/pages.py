@@ -147,6 +147,18 @@ def price_tags(count: int) -> Iterator[Image]:
         yield page
 
 
+def price_lists(count: int) -> Iterator[Image]:
+    """Twenty lines, of which nothing but small numbers differ."""
+    for seed in range(count):
+        random, page = np.random.default_rng(seed), sheet(1600, 1130)
+        for row in range(20):
+            top, price = 160 + 70 * row, f"{random.integers(10, 99)}.{random.integers(10, 99)}"
+            words = " ".join(WORDS.split()[row : row + 5])
+            cv2.putText(page, words, (90, top), 0, 0.8, INK, 2, cv2.LINE_AA)
+            cv2.putText(page, price, (900, top), 0, 0.8, INK, 2, cv2.LINE_AA)
+        yield page
+
+
 PAGES: dict[str, Callable[[int], Iterator[Image]]] = {
     "screenshots": screenshots,
     "slides": slides,
@@ -154,6 +166,7 @@ PAGES: dict[str, Callable[[int], Iterator[Image]]] = {
     "forms": forms,
     "placeholders": placeholders,
     "invoices": invoices,
+    "price lists": price_lists,
     "captions": captions,
     "headings": headings,
     "price tags": price_tags,

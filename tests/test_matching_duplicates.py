@@ -21,7 +21,8 @@ from cbir.images.transforms import TRANSFORMS
 from cbir.matching import grouping, tangents
 from cbir.matching.aligning import SIDE, aligned
 from cbir.matching.by_distance import ByDistance
-from cbir.matching.by_thumbnails import DIFFERENT, THUMBNAIL, TURNS
+from cbir.matching.by_thumbnails import THUMBNAIL
+from cbir.matching.closely import DIFFERENT
 from cbir.matching.details import DETAIL
 from cbir.matching.differing import differences
 from cbir.matching.duplicates import WITHIN, Copy, Duplicates, find_duplicates, wanted
@@ -29,6 +30,7 @@ from cbir.matching.grouping import grouped, having_copies
 from cbir.matching.searched import Searched
 from cbir.matching.spool import Spool
 from cbir.matching.tangents import tangents_of
+from cbir.matching.turns import TURNS
 from cbir.recipe import parse
 from cbir.sources import Folder
 from cbir.types import Picture

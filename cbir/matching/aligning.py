@@ -7,7 +7,7 @@ and Kanade's steps, first on 12×12 grey pixels, then on 24×24.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class Aligned(NamedTuple):
     placements: Placements
     other_way: NDArray[np.bool_]
 
-    def chosen(self, which: NDArray) -> "Aligned":
+    def chosen(self, which: Any) -> "Aligned":
         return Aligned(*(part[which] for part in self))
 
     @staticmethod

@@ -19,6 +19,8 @@ KEPT = 64
 """Large ones, of which a page may be wanted again with the next page."""
 
 Grey = NDArray[np.float32]
+"""(side, side), or a part of that."""
+
 Details = NDArray[np.float32]
 """(n, side, side), grey, from 0 to 255."""
 

@@ -10,12 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbir.matching.aligning import Aligned, Placements, placed
-from cbir.matching.details import LARGE, SIDE, Details
+from cbir.matching.details import LARGE, SIDE, Details, Grey
 from cbir.matching.spool import Numbers
 from cbir.opencv import cv2
-
-Grey = NDArray[np.float32]
-"""(side, side), or a part of that."""
 
 SIDES = np.array([32, 48, 64, 96, 128, 192, SIDE, LARGE])
 """Pictures are compared at the largest of these for which the smaller one has pixels to spare, or
@@ -64,16 +61,19 @@ def differences(
     """
     other_way = at.other_way[:, None, None]
     moving, fixed = np.where(other_way, b, a), np.where(other_way, a, b)
-    usable, spare = SIDES[a.shape[1] >= SIDES], SPARE if a.shape[1] < LARGE else LARGE_SPARE
+    large = a.shape[1] >= LARGE
+    usable, spare = SIDES[a.shape[1] >= SIDES], LARGE_SPARE if large else SPARE
     places = np.searchsorted(usable, pixels / spare, side="right") - 1
     sides = usable[np.maximum(places, 0)]
     placements = at.placements.copy()
-    for step in STEPS if a.shape[1] < LARGE else (*STEPS, LAST):
+    for step in (*STEPS, LAST) if large else STEPS:
         _place(moving, fixed, placements, step, np.flatnonzero(sides >= step))
     found = np.zeros(len(a), np.float32)
     looked_at = np.flatnonzero(pixels >= SIDES[0])  # the others have no detail
     for pair in looked_at:
         found[pair] = _largest(moving[pair], fixed[pair], placements[pair], sides[pair], enough)
+    if large:
+        return found
     unsure = np.flatnonzero((found > enough) & (found <= CLEAR) & (sides >= LAST))
     _place(moving, fixed, placements, LAST, unsure)
     for pair in unsure:

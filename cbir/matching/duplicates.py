@@ -10,12 +10,14 @@ import numpy as np
 from cbir import distances
 from cbir.images.transforms import ORIGINAL, TRANSFORMS
 from cbir.matching.by_distance import ByDistance
-from cbir.matching.by_thumbnails import DIFFERENT, THUMBNAIL, TURNS, ByThumbnails
+from cbir.matching.by_thumbnails import THUMBNAIL, ByThumbnails
+from cbir.matching.closely import DIFFERENT, Closely
 from cbir.matching.details import Detailed
 from cbir.matching.grouping import Group, grouped, having_copies
 from cbir.matching.likeness import Likeness
 from cbir.matching.photos import Photo, files_of, look_closer
 from cbir.matching.spool import Spool
+from cbir.matching.turns import TURNS
 from cbir.pipeline import Described, Progress, Settings, Told, describe, unwatched
 from cbir.recipe import AnyRecipe
 from cbir.store import Store
@@ -135,11 +137,14 @@ def find_duplicates(
 
 
 def _likeness(how: Wanted, spool: Spool, details: Detailed | None = None) -> Likeness:
-    if how.recipe is None:
-        # Who takes more for a copy than thumbnails tell for sure takes more in detail, too.
-        different = DIFFERENT * max(1, how.within / WITHIN)
-        return ByThumbnails(spool, how.transforms, how.within, details, different)
-    return ByDistance(spool, how.transforms, how.distance, how.within)
+    if how.recipe is not None:
+        return ByDistance(spool, how.transforms, how.distance, how.within)
+    if details is None:
+        return ByThumbnails(spool, how.transforms, how.within)
+    # Who takes more for a copy than thumbnails tell for sure takes more in detail, too.
+    different = DIFFERENT * max(1, how.within / WITHIN)
+    closely = Closely(details, how.transforms, different)
+    return ByThumbnails(spool, how.transforms, how.within, closely)
 
 
 def _described(

@@ -21,7 +21,7 @@ class Pairs(NamedTuple):
     distances: NDArray[np.floating]
     transforms: Numbers
 
-    def chosen(self, which: NDArray) -> "Pairs":
+    def chosen(self, which: Any) -> "Pairs":
         return Pairs(*(part[which] for part in self))
 
     @staticmethod
