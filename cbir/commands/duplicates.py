@@ -43,8 +43,8 @@ def add_arguments(parser: Parser) -> None:
         help="compare by this descriptor (default: by thumbnails that are laid over each other, "
         "which finds copies that are scaled, compressed, or cut by 5%%, and tells slides of "
         "one frame apart, though maybe not those that differ in a word or a digit only; pictures "
-        "of one colour are copies only if their bytes are the same). Animations and documents of several "
-        "pages are copies only if their bytes are the same, however they are compared",
+        "of one colour are copies only if their bytes are the same). Animations and documents of "
+        "several pages are copies only if their bytes are the same, however they are compared",
     )
     parser.add_argument(
         "--distance", metavar="NAME", help="chi2, cosine, … (default: the descriptor's own)"
